@@ -1,0 +1,171 @@
+"""What may be written to HubSpot, what came of it, and the plan that holds it. Nothing deletes a contact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+CLEAR = ""
+"""An explicit "empty this property", HubSpot's meaning of an empty string. Unknown is left out instead."""
+
+PropertyValues = Mapping[str, str]
+"""HubSpot property name -> encoded value. Values are always text on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureProperty:
+    """The property (or its group) must exist with this definition. `name` is HubSpot's internal name."""
+
+    key: str
+    name: str
+    definition: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureList:
+    """The static list of contacts must exist under this name."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateContact:
+    """A lead HubSpot does not know: upserted by e-mail, so that a repeat makes no second one."""
+
+    key: str
+    person_id: int
+    email: str
+    properties: PropertyValues
+
+
+@dataclass(frozen=True, slots=True)
+class SetProperties:
+    """Set these properties of one contact; every other property is left alone."""
+
+    key: str
+    person_id: int
+    contact_id: str
+    properties: PropertyValues
+
+
+@dataclass(frozen=True, slots=True)
+class AddToList:
+    """Put one contact on one static list, named as in mappings."""
+
+    key: str
+    person_id: int
+    contact_id: str
+    list_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFromList:
+    """Take one contact off one static list of ours."""
+
+    key: str
+    person_id: int
+    contact_id: str
+    list_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolInWorkflow:
+    """Start one workflow for one contact: join `list_name`, set `trigger_property` to `triggered_at`
+    (milliseconds since 1970, UTC) and, where `v2_workflow_id` is given, call the v2 enrolment.
+    """
+
+    key: str
+    person_id: int
+    contact_id: str
+    email: str
+    workflow: str
+    list_name: str
+    trigger_property: str
+    triggered_at: int
+    v2_workflow_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTask:
+    """A task for a person in sales. `key` is our natural key; it is written into the body as a marker so
+    that a repeat is found by reading. `due_at` is UTC.
+    """
+
+    key: str
+    person_id: int
+    contact_id: str
+    subject: str
+    body: str
+    due_at: datetime
+    priority: Literal["HIGH", "MEDIUM", "LOW", "NONE"] = "HIGH"
+    task_type: Literal["TODO", "CALL", "EMAIL"] = "CALL"
+    owner_id: str = ""
+
+
+SetupChange = EnsureProperty | EnsureList
+LeadChange = CreateContact | SetProperties | RemoveFromList | AddToList | EnrolInWorkflow | CreateTask
+Change = SetupChange | LeadChange
+
+CANONICAL_ORDER: tuple[type, ...] = (
+    EnsureProperty,
+    EnsureList,
+    CreateContact,
+    SetProperties,
+    RemoveFromList,
+    AddToList,
+    EnrolInWorkflow,
+    CreateTask,
+)
+"""Plans are sorted by this, then by key: contacts, properties, leave list, join list, enrol, task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one change, judged per item (a 207 is not a success).
+
+    "rejected" is final until a person acts; `reason` is HubSpot's category and our one line, never a body.
+    `contact_id` is filled for a created contact.
+    """
+
+    key: str
+    status: Literal["done", "rejected"]
+    reason: str = ""
+    contact_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """HubSpot's record as read just now. `properties` holds only those asked for; `lists` the names of *our*
+    lists the contact is on.
+    """
+
+    contact_id: str
+    email: str
+    properties: Mapping[str, str]
+    lists: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one apply would do, in canonical order, with the limits it passes.
+
+    `fingerprint` covers the changes alone: the same changes have the same one. `unsafe` lists the limits
+    that were passed, empty when unattended apply is allowed. `counts` is changes by kind.
+    """
+
+    changes: tuple[Change, ...]
+    fingerprint: str
+    unsafe: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something a check found, and what a person does about it. `severity` "error" stops writes."""
+
+    severity: Literal["error", "warning"]
+    subject: str
+    message: str

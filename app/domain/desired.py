@@ -1,0 +1,302 @@
+"""What HubSpot should hold about a lead, worked out from what we know. Field names come from mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from app.domain.changes import CLEAR, EnsureList, EnsureProperty, SetupChange
+from app.domain.records import Activity, Band, Score
+
+LONGEST_TEXT = 65_536
+"""HubSpot's limit for one text value, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyGroup:
+    """The one group that holds every property of ours."""
+
+    name: str
+    label_es: str
+    label_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedProperty:
+    """One HubSpot property of ours.
+
+    `value` names the lead value it shows. `write` says when a difference is worth a call: "changed" always,
+    "step" when the number moved by `step`, "rides" never by itself: it goes along with the others.
+    """
+
+    name: str
+    value: str
+    label_es: str
+    label_en: str
+    type: Literal["string", "number", "enumeration", "datetime", "bool"]
+    field_type: Literal["text", "textarea", "number", "select", "date", "booleancheckbox"]
+    write: Literal["changed", "step", "rides"]
+    step: float = 0.0
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BandList:
+    """The static list that holds the leads of one band."""
+
+    band: Band
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A workflow the marketer built, and how a lead is put into it: once, when first in `band`."""
+
+    key: str
+    band: Band
+    list_name: str
+    trigger_property: str
+    label_es: str
+    label_en: str
+    v2_workflow_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRule:
+    """A task for sales, once per lead, when first in `band`. Texts may hold {score} and {reasons}."""
+
+    key: str
+    band: Band
+    subject: str
+    body: str
+    due_hours: float
+    priority: Literal["HIGH", "MEDIUM", "LOW", "NONE"] = "HIGH"
+    task_type: Literal["TODO", "CALL", "EMAIL"] = "CALL"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSpotMapping:
+    """Everything of ours in a portal: `hubspot.toml` as read. `prefix` begins every property's name."""
+
+    prefix: str
+    group: PropertyGroup
+    properties: tuple[OwnedProperty, ...]
+    lists: tuple[BandList, ...]
+    workflows: tuple[Workflow, ...]
+    tasks: tuple[TaskRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The wording that goes to HubSpot with a score, already in the portal's language."""
+
+    reasons: str
+    recommendations: str
+    next_action: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadState:
+    """One lead as we understand it now. `contact_id` is empty while HubSpot does not know the lead.
+
+    `observed` is true when any source ever saw the lead act: then a count of none is known to be zero.
+    `details` are HubSpot properties (name, company) for a contact that must be created.
+    """
+
+    person_id: int
+    contact_id: str
+    email: str
+    owner_id: str
+    score_id: int
+    score: Score
+    activities: tuple[Activity, ...]
+    observed: bool
+    texts: Texts
+    details: Mapping[str, str]
+    scored_at: datetime
+    data_through: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that should exist for a lead. `key` is its natural key."""
+
+    key: str
+    rule: TaskRule
+    subject: str
+    body: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What HubSpot should hold about one lead. A property that is absent is unknown and left alone."""
+
+    lead: LeadState
+    properties: Mapping[str, str]
+    lists: frozenset[str]
+    workflows: tuple[Workflow, ...]
+    tasks: tuple[Task, ...]
+
+
+VALUE_NAMES = frozenset(
+    {
+        "score", "band", "engagement", "reasons", "recommendations", "next_action", "method", "probability",
+        "webinars_registered", "webinars_attended", "webinar_minutes", "polls_answered", "questions_asked",
+        "chat_messages", "last_activity_at", "scored_at", "data_through",
+    }
+)  # fmt: skip
+"""What an OwnedProperty may show: the names `lead_values` makes."""
+
+
+def lead_values(lead: LeadState) -> dict[str, str]:
+    """Every value of a lead by name, encoded as HubSpot takes it; unknown values are absent."""
+    score = lead.score
+    values = {
+        "score": str(score.value),
+        "band": score.band,
+        "engagement": str(round(score.engagement)),
+        "reasons": lead.texts.reasons,
+        "recommendations": lead.texts.recommendations,
+        "next_action": lead.texts.next_action,
+        "method": score.method,
+        "scored_at": milliseconds(lead.scored_at),
+    }
+    if lead.observed:
+        values |= _activity_counts(lead.activities)
+    if score.probability is not None:
+        values["probability"] = f"{score.probability:.4f}"
+    if lead.activities:
+        values["last_activity_at"] = milliseconds(max(item.occurred_at for item in lead.activities))
+    if lead.data_through is not None:
+        values["data_through"] = milliseconds(lead.data_through)
+    return {name: value[:LONGEST_TEXT] for name, value in values.items()}
+
+
+_COUNTED = {
+    "webinars_registered": "webinar_registration",
+    "webinars_attended": "webinar_attendance",
+    "polls_answered": "poll_participation",
+    "questions_asked": "qa_participation",
+    "chat_messages": "chat_participation",
+}
+
+
+def _activity_counts(activities: tuple[Activity, ...]) -> dict[str, str]:
+    """Totals of what a lead did, zeros included."""
+    counts = {name: sum(item.kind == kind for item in activities) for name, kind in _COUNTED.items()}
+    seconds = sum(round(item.quantity * 60) for item in activities if item.kind == "webinar_attendance")
+    counts["webinar_minutes"] = (seconds + 30) // 60
+    return {name: str(count) for name, count in counts.items()}
+
+
+def milliseconds(moment: datetime) -> str:
+    """A datetime as HubSpot takes it: milliseconds since 1970, UTC."""
+    return str(int(moment.timestamp() * 1000))
+
+
+def make_desired(lead: LeadState, mapping: HubSpotMapping, now: datetime) -> Desired:
+    """What HubSpot should hold about `lead`, by the mapping's rules."""
+    values = lead_values(lead)
+    band = lead.score.band
+    return Desired(
+        lead=lead,
+        properties={item.name: values[item.value] for item in mapping.properties if item.value in values},
+        lists=frozenset(item.name for item in mapping.lists if item.band == band),
+        workflows=tuple(item for item in mapping.workflows if item.band == band),
+        tasks=tuple(_task(rule, lead, now) for rule in mapping.tasks if rule.band == band),
+    )
+
+
+def _task(rule: TaskRule, lead: LeadState, now: datetime) -> Task:
+    words = {"score": str(lead.score.value), "reasons": lead.texts.reasons}
+    return Task(
+        key=f"{rule.key}:{lead.person_id}",
+        rule=rule,
+        subject=rule.subject.format_map(words),
+        body=rule.body.format_map(words),
+        due_at=now + timedelta(hours=rule.due_hours),
+    )
+
+
+def worth_writing(mapping: HubSpotMapping, desired: Mapping[str, str], held: Mapping[str, str]) -> bool:
+    """Does any difference between `desired` and what HubSpot holds deserve a call by itself?"""
+    return any(
+        _deserves(item, desired[item.name], held.get(item.name, CLEAR))
+        for item in mapping.properties
+        if item.name in desired
+    )
+
+
+def _deserves(item: OwnedProperty, wanted: str, held: str) -> bool:
+    if item.write == "rides" or same_value(wanted, held):
+        return False
+    if item.write == "changed" or held == CLEAR:
+        return True
+    try:
+        return abs(float(wanted) - float(held)) >= item.step
+    except ValueError:
+        return True
+
+
+def same_value(one: str, other: str) -> bool:
+    """Equal as HubSpot sees it: "5", "5.0" and "5.00" are one number."""
+    if one == other:
+        return True
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
+
+
+def wanted_schema(mapping: HubSpotMapping, language: Literal["es", "en"]) -> tuple[SetupChange, ...]:
+    """The property group, properties and lists a portal must have, in the order they must be made."""
+    group = mapping.group
+    group_label = group.label_es if language == "es" else group.label_en
+    triggers = tuple(_trigger_property(workflow) for workflow in mapping.workflows)
+    return (
+        EnsureProperty(
+            f"group:{group.name}", group.name, {"group": True, "name": group.name, "label": group_label}
+        ),
+        *(
+            EnsureProperty(f"property:{item.name}", item.name, _definition(item, group.name, language))
+            for item in (*mapping.properties, *triggers)
+        ),
+        *(EnsureList(f"list:{name}", name) for name in our_lists(mapping)),
+    )
+
+
+def our_lists(mapping: HubSpotMapping) -> tuple[str, ...]:
+    """The names of every list of ours, those of bands first."""
+    return (*(item.name for item in mapping.lists), *(item.list_name for item in mapping.workflows))
+
+
+def _trigger_property(workflow: Workflow) -> OwnedProperty:
+    return OwnedProperty(
+        name=workflow.trigger_property,
+        value="",
+        label_es=workflow.label_es,
+        label_en=workflow.label_en,
+        type="datetime",
+        field_type="date",
+        write="rides",
+    )
+
+
+def _definition(item: OwnedProperty, group: str, language: Literal["es", "en"]) -> dict[str, object]:
+    """HubSpot's create body of a property. Source: properties API, "create a property"."""
+    body: dict[str, object] = {
+        "name": item.name,
+        "label": item.label_es if language == "es" else item.label_en,
+        "groupName": group,
+        "type": item.type,
+        "fieldType": item.field_type,
+    }
+    if item.options:
+        body["options"] = [
+            {"label": option, "value": option, "displayOrder": place, "hidden": False}
+            for place, option in enumerate(item.options)
+        ]
+    return body

@@ -1,0 +1,232 @@
+"""record -> facts, purely from mappings/sources: the place where a vendor's words get their meaning."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from app.domain.errors import BadRecord
+from app.domain.payload import (
+    as_text,
+    clean_email,
+    find_moment,
+    read_flag,
+    read_moment,
+    read_name,
+    read_names,
+    read_number,
+    read_text,
+    value_at,
+)
+from app.domain.records import (
+    ContactHint,
+    Deal,
+    Fact,
+    IdentityKey,
+    Observation,
+    Occurrence,
+    Payload,
+    Profile,
+    Record,
+    Reference,
+)
+from app.domain.streams import (
+    DealRule,
+    HintRule,
+    IdentityRule,
+    ObservationRule,
+    OccurrenceRule,
+    ProfileRule,
+    ReferenceRule,
+    StreamMeaning,
+    StreamTable,
+)
+
+LONGEST_KEY = 1_000
+"""Bytes. Longer keys (a poll question can be long) end in a digest instead, to fit a database index."""
+
+
+def is_known(record: Record, streams: StreamTable) -> bool:
+    """Does the mapping say what this record means, be it nothing? Others are kept as ignored."""
+    source = streams.get(record.source)
+    return source is not None and (record.stream in source.stream or record.stream in source.ignored)
+
+
+def normalize(record: Record, streams: StreamTable) -> tuple[Fact, ...]:
+    """The facts in one record, () where the mapping makes none of it.
+
+    Raises BadRecord with the payload path of what is missing or cannot be read.
+    """
+    source = streams.get(record.source)
+    meaning = source.stream.get(record.stream) if source else None
+    if meaning is None or not _counts(record.payload, meaning):
+        return ()
+    return tuple(_facts(record.source, record.payload, meaning))
+
+
+def _facts(source: str, payload: Payload, meaning: StreamMeaning) -> Iterator[Fact]:
+    if meaning.occurrence:
+        yield _occurrence(source, payload, meaning.occurrence)
+    if meaning.profile:
+        yield _profile(source, payload, meaning.profile)
+    for rule in meaning.observation:
+        yield _observation(source, payload, rule)
+    if meaning.deal:
+        yield _deal(source, payload, meaning.deal)
+    if meaning.hint:
+        yield from _hints(source, payload, meaning.hint)
+    if meaning.reference:
+        yield _reference(source, payload, meaning.reference)
+
+
+def _counts(payload: Payload, meaning: StreamMeaning) -> bool:
+    return (
+        all(_is_listed(payload, path, listed) for path, listed in meaning.when.items())
+        and not any(_is_listed(payload, path, listed) for path, listed in meaning.unless.items())
+        and all(value_at(payload, path)[1] not in (None, "") for path in meaning.present)
+    )
+
+
+def _is_listed(payload: Payload, path: str, listed: tuple[str, ...]) -> bool:
+    value = read_text(payload, path)
+    return value != "" and any(value == _listed_value(payload, entry) for entry in listed)
+
+
+def _listed_value(payload: Payload, entry: str) -> str:
+    is_path = entry.startswith("{") and entry.endswith("}")
+    return read_text(payload, entry[1:-1]) if is_path else entry
+
+
+def _identities(payload: Payload, rules: tuple[IdentityRule, ...]) -> tuple[IdentityKey, ...]:
+    found: dict[IdentityKey, None] = {}
+    for rule in rules:
+        for value in _identity_values(payload, rule):
+            found[IdentityKey(rule.vendor, rule.kind, value)] = None
+    return tuple(found)
+
+
+def _identity_values(payload: Payload, rule: IdentityRule) -> Iterator[str]:
+    if rule.kind != "email":
+        name = read_name(payload, rule.path, required=rule.required)
+        yield from [name] if name else []
+        return
+    text = read_text(payload, rule.path)
+    emails = [clean_email(part) for part in (text.split(rule.split) if rule.split else [text])]
+    if rule.required and not any(emails):
+        reason = "is not an e-mail address" if text else "is missing"
+        raise BadRecord(value_at(payload, rule.path)[0], reason)
+    yield from filter(None, emails)
+
+
+def _observation(source: str, payload: Payload, rule: ObservationRule) -> Observation:
+    occurred_at = read_moment(payload, rule.occurred_at)
+    return Observation(
+        source=source,
+        kind=rule.kind,
+        key=_key(payload, rule.key),
+        identities=_identities(payload, rule.identities),
+        occurred_at=occurred_at,
+        quantity=_quantity(payload, rule, occurred_at),
+        scope=read_name(payload, rule.scope) if rule.scope else "",
+        attributes=_attributes(payload, rule),
+    )
+
+
+def _key(payload: Payload, parts: tuple[str, ...]) -> str:
+    word, *paths = parts
+    key = "|".join([word, *(_key_part(payload, path) for path in paths)])
+    encoded = key.encode()
+    if len(encoded) <= LONGEST_KEY:
+        return key
+    start = encoded[: LONGEST_KEY - 65].decode(errors="ignore")
+    return f"{start}#{hashlib.sha256(encoded).hexdigest()}"
+
+
+def _key_part(payload: Payload, path: str) -> str:
+    part = read_text(payload, path)
+    if not part and not path.endswith("?"):
+        raise BadRecord(value_at(payload, path)[0], "is missing")
+    # An address is one person's however it is written, and a key must not tell spellings apart.
+    return clean_email(part) or part
+
+
+def _quantity(payload: Payload, rule: ObservationRule, occurred_at: datetime) -> float:
+    until = find_moment(payload, rule.until)
+    if until is not None and rule.until is not None:
+        if until < occurred_at:
+            raise BadRecord(value_at(payload, rule.until.path)[0], "is before the beginning")
+        return (until - occurred_at).total_seconds()
+    if not rule.quantity:
+        return 1.0
+    quantity = read_number(payload, rule.quantity)
+    if quantity is None or quantity < 0:
+        reason = "is missing" if quantity is None else "must not be negative"
+        raise BadRecord(value_at(payload, rule.quantity)[0], reason)
+    return quantity
+
+
+def _attributes(payload: Payload, rule: ObservationRule) -> dict[str, str | float | bool | None]:
+    attributes: dict[str, str | float | bool | None] = {}
+    for name, path in rule.attributes.items():
+        found_at, found = value_at(payload, path)
+        attributes[name] = found if isinstance(found, bool) else as_text(found, found_at) or None
+    for name, moment in rule.times.items():
+        at = find_moment(payload, moment)
+        attributes[name] = at.isoformat() if at else None
+    return attributes
+
+
+def _profile(source: str, payload: Payload, rule: ProfileRule) -> Profile:
+    fields: dict[str, str] = {}
+    for name, path in rule.fields.items():
+        found_at, found = value_at(payload, path)
+        if found is not None:
+            fields[name] = as_text(found, found_at)
+    return Profile(
+        source, _identities(payload, rule.identities), fields, read_moment(payload, rule.observed_at)
+    )
+
+
+def _occurrence(source: str, payload: Payload, rule: OccurrenceRule) -> Occurrence:
+    return Occurrence(
+        source=source,
+        uuid=read_name(payload, rule.uuid),
+        webinar_id=read_name(payload, rule.webinar_id),
+        topic=read_text(payload, rule.topic),
+        starts_at=read_moment(payload, rule.starts_at),
+        ends_at=find_moment(payload, rule.ends_at),
+        created_at=find_moment(payload, rule.created_at),
+        host_id=read_name(payload, rule.host_id, required=False),
+    )
+
+
+def _deal(source: str, payload: Payload, rule: DealRule) -> Deal:
+    return Deal(
+        source=source,
+        deal_id=read_name(payload, rule.deal_id),
+        contact_ids=tuple(read_names(payload, rule.contact_ids)),
+        pipeline=read_text(payload, rule.pipeline),
+        stage=read_text(payload, rule.stage),
+        amount=read_number(payload, rule.amount),
+        is_closed=read_flag(payload, rule.is_closed),
+        is_won=read_flag(payload, rule.is_won),
+        created_at=read_moment(payload, rule.created_at),
+        closed_at=find_moment(payload, rule.closed_at),
+        modified_at=read_moment(payload, rule.modified_at),
+    )
+
+
+def _hints(source: str, payload: Payload, rule: HintRule) -> Iterator[ContactHint]:
+    into = read_name(payload, rule.into) if rule.into else ""
+    occurred_at = read_moment(payload, rule.occurred_at)
+    ids: Mapping[str, None] = {i: None for path in rule.contact_ids for i in read_names(payload, path)}
+    ended = [contact_id for contact_id in ids if contact_id != into]
+    if not ended:
+        raise BadRecord(value_at(payload, rule.contact_ids[0])[0], "is missing")
+    for contact_id in ended:
+        yield ContactHint(source, contact_id, rule.change, occurred_at, into)
+
+
+def _reference(source: str, payload: Payload, rule: ReferenceRule) -> Reference:
+    return Reference(source, rule.kind, read_name(payload, rule.reference_id), payload)

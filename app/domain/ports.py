@@ -1,0 +1,91 @@
+"""What the line asks of the world: Protocols only. Behaviour that is shared is called, not inherited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.domain.changes import Change, Contact, Outcome, Problem, SetupChange
+from app.domain.records import Page, Record
+
+
+class PullSource(Protocol):
+    """A vendor that is asked. Never writes."""
+
+    name: str
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """In the order they must be pulled: a later stream may need what an earlier one stored."""
+        ...
+
+    def check(self) -> list[Problem]:
+        """Can we speak to it, with these credentials? One cheap call."""
+        ...
+
+    def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+        """Pages of `stream` from the stored cursor on (None: from the beginning).
+
+        Windows overlap, so the same record may come again. A repeated page token raises TryLater. Raises
+        TryLater and BadCredentials.
+        """
+        ...
+
+
+class WebhookSource(Protocol):
+    """A vendor that calls us."""
+
+    name: str
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+        """Is this delivery signed by the vendor and fresh? Raw bytes; nothing is parsed before this.
+
+        Headers are looked up without regard to case.
+        """
+        ...
+
+    def challenge(self, body: bytes) -> dict[str, str] | None:
+        """The answer to a URL-validation delivery, or None for any other delivery."""
+        ...
+
+    def parse(self, body: bytes) -> tuple[Record, ...]:
+        """The records in a verified body. Raises BadRecord when it cannot be read."""
+        ...
+
+
+class Destination(Protocol):
+    """Where decisions are written: HubSpot."""
+
+    name: str
+
+    def check(self, wanted: Sequence[SetupChange]) -> tuple[list[Problem], list[SetupChange]]:
+        """Compare the remote schema with what we want: the problems (wrong type, foreign owner of a name,
+        missing scope) and the setup changes that are still missing, groups before properties before lists.
+        """
+        ...
+
+    def read(self, contact_ids: Sequence[str], properties: Sequence[str]) -> dict[str, Contact]:
+        """The contacts as they are now, 100 a call; unknown ids are absent from the answer."""
+        ...
+
+    def find_applied(self, changes: Sequence[Change]) -> set[str]:
+        """The keys of those changes that HubSpot already shows as done, found by reading. For calls that may
+        have been applied before a crash or time-out.
+        """
+        ...
+
+    def apply(self, changes: Iterable[Change]) -> Iterator[Outcome]:
+        """Write, packed into as few calls as HubSpot allows, in the order given. Exactly one Outcome per
+        Change, judged per item. Raises TryLater or BadCredentials when the rest cannot be tried now:
+        outcomes already yielded stand.
+        """
+        ...
+
+
+class ContactReader(Protocol):
+    """Re-reading of named contacts and the properties mappings ask for: a webhook's values are hints."""
+
+    def read_records(self, contact_ids: Sequence[str]) -> Iterator[Record]:
+        """One `contacts` record per contact that exists, 100 ids a call."""
+        ...

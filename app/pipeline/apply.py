@@ -1,0 +1,219 @@
+"""A plan is carried out exactly as shown: intent before each call, outcome after; a crash repeats nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import sqlalchemy as sa
+
+from app.domain.changes import (
+    AddToList,
+    Change,
+    Contact,
+    CreateContact,
+    CreateTask,
+    EnrolInWorkflow,
+    EnsureList,
+    EnsureProperty,
+    Outcome,
+    RemoveFromList,
+    SetProperties,
+)
+from app.domain.errors import BadConfig, Fault, TryLater, UnsafePlan
+from app.domain.records import IdentityKey
+from app.pipeline.write_back import destination_of
+from app.services import Services
+from app.store import ledger, locks, mirror, people, plans
+from app.store.mirror import Waiting
+from app.store.plans import StoredPlan
+
+LOT = 500
+"""Changes between two ledger commits: about a second at HubSpot's limit."""
+
+WRITER_WAIT = timedelta(seconds=2)
+"""How long to stand back while another process writes; most plans take less."""
+
+PLAN_LIFE = timedelta(hours=24)
+"""After this a shown plan is stale: HubSpot has moved on, so make a new one."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What came of a plan: outcomes by kind and status."""
+
+    fingerprint: str
+    done: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+@contextmanager
+def writing(services: Services) -> Iterator[None]:
+    """While this lasts, nobody else writes to HubSpot. Raises TryLater when somebody does already."""
+    with locks.single_writer(services.database) as held:
+        if not held:
+            raise TryLater("another process is writing to HubSpot: this one goes on later", WRITER_WAIT)
+        yield
+
+
+def apply_plan(
+    services: Services, fingerprint: str, now: datetime, *, released: bool, run_id: int | None = None
+) -> Applied:
+    """Carry out the plan shown under `fingerprint`, or go on with it where it was interrupted.
+
+    Call it while `writing`. `released` says that a person approved the plan by its fingerprint; without that
+    one which passes a limit raises UnsafePlan. Raises TryLater when HubSpot is away: what was done stands in
+    the ledger, and the same call goes on from there.
+    """
+    with services.database.begin() as conn:
+        stored = _runnable(plans.load(conn, fingerprint), fingerprint, now, released=released)
+        plans.mark(conn, fingerprint, "applying", now)
+    applied = Applied(fingerprint)
+    for lot in _lots(stored.plan.changes):
+        _apply_lot(services, stored, lot, applied, now, run_id)
+    with services.database.begin() as conn:
+        plans.mark(conn, fingerprint, "applied", now)
+        changed = {getattr(change, "person_id", 0) for change in stored.plan.changes}
+        mirror.drop_waiting(conn, [Waiting(person_id, stored.made_at) for person_id in sorted(changed)])
+    return applied
+
+
+def _runnable(stored: StoredPlan | None, fingerprint: str, now: datetime, *, released: bool) -> StoredPlan:
+    if stored is None:
+        raise BadConfig(
+            [Fault("--apply", fingerprint, "no such plan: run write_back to see the current one")]
+        )
+    if stored.state == "applied":
+        raise BadConfig(
+            [Fault("--apply", fingerprint, "already applied: run write_back to see what is left")]
+        )
+    if stored.state == "shown" and now - stored.made_at > PLAN_LIFE:
+        raise BadConfig(
+            [Fault("--apply", fingerprint, "older than a day: run write_back to see the current one")]
+        )
+    if stored.plan.unsafe and stored.state == "shown" and not released:
+        raise UnsafePlan(fingerprint, stored.plan.unsafe)
+    return stored
+
+
+def _lots(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    """Lots in canonical order. New contacts come in lots of their own: later changes need their ids."""
+    for _, kind in groupby(changes, key=lambda change: isinstance(change, CreateContact)):
+        same = list(kind)
+        for start in range(0, len(same), LOT):
+            yield same[start : start + LOT]
+
+
+def _apply_lot(
+    services: Services,
+    stored: StoredPlan,
+    lot: Sequence[Change],
+    applied: Applied,
+    now: datetime,
+    run_id: int | None,
+) -> None:
+    """One lot: skip what is settled, find what was applied before a crash, send the rest."""
+    fingerprint = stored.plan.fingerprint
+    destination = destination_of(services)
+    with services.database.begin() as conn:
+        rows = ledger.rows_of_plan(conn, fingerprint)
+        created = {row.person_id: row.contact_id for row in rows.values() if row.contact_id}
+        todo = [
+            _with_contact(change, created)
+            for change in lot
+            if change.key not in rows or rows[change.key].state == "intent"
+        ]
+        ledger.intend(conn, fingerprint, todo, stored.before, stored.score_ids, now, run_id)
+    unsure = [change for change in todo if change.key in rows]
+    found = destination.find_applied(unsure) if unsure else set()
+    outcomes = [Outcome(change.key, "done") for change in unsure if change.key in found]
+    orphaned = "its contact could not be created"
+    outcomes += [Outcome(change.key, "rejected", orphaned) for change in todo if _lost(change)]
+    settled = {outcome.key for outcome in outcomes}
+    try:
+        for outcome in destination.apply(change for change in todo if change.key not in settled):
+            outcomes.append(outcome)
+    finally:
+        _settle(services, stored, todo, outcomes, applied, now)
+
+
+def _lost(change: Change) -> bool:
+    return not isinstance(change, CreateContact) and getattr(change, "contact_id", None) == ""
+
+
+def _with_contact(change: Change, created: Mapping[int | None, str | None]) -> Change:
+    """A change planned before its contact existed, now with the contact's id."""
+    match change:
+        case SetProperties() | AddToList() | RemoveFromList() | EnrolInWorkflow() | CreateTask():
+            contact_id = change.contact_id or created.get(change.person_id) or ""
+            return replace(change, contact_id=contact_id)
+        case _:
+            return change
+
+
+def _settle(
+    services: Services,
+    stored: StoredPlan,
+    todo: Sequence[Change],
+    outcomes: Sequence[Outcome],
+    applied: Applied,
+    now: datetime,
+) -> None:
+    by_key = {change.key: change for change in todo}
+    done: list[tuple[Change, Outcome]] = []
+    for outcome in outcomes:
+        change = by_key[outcome.key]
+        counter = applied.done if outcome.status == "done" else applied.rejected
+        counter[type(change).__name__] += 1
+        if outcome.status == "done":
+            done.append((change, outcome))
+    with services.database.begin() as conn:
+        ledger.settle(conn, stored.plan.fingerprint, outcomes, now)
+        _remember(conn, done, stored.score_ids, now)
+
+
+def _remember(
+    conn: sa.Connection,
+    done: Sequence[tuple[Change, Outcome]],
+    score_ids: Mapping[int, int],
+    now: datetime,
+) -> None:
+    """Fold what was written into our memory of HubSpot, and link new contacts to their people."""
+    created = [(change, outcome) for change, outcome in done if isinstance(change, CreateContact)]
+    keysets = [
+        (IdentityKey("hubspot", "contact_id", outcome.contact_id), IdentityKey("any", "email", change.email))
+        for change, outcome in created
+    ]
+    people.resolve(conn, keysets, now)
+    new_ids = {change.person_id: outcome.contact_id for change, outcome in created}
+    changes = [change for change, _ in done if not isinstance(change, (EnsureProperty, EnsureList))]
+    held = mirror.read(conn, sorted({change.person_id for change in changes}))
+    for change in changes:
+        contact_id = new_ids.get(change.person_id) or str(getattr(change, "contact_id", ""))
+        contact = held.get(change.person_id) or Contact(contact_id, "", {})
+        held[change.person_id] = _after(contact, change)
+    mirror.save(conn, held, score_ids, now)
+
+
+def _after(contact: Contact, change: Change) -> Contact:
+    """The contact as it stands once `change` is done."""
+    match change:
+        case SetProperties() | CreateContact():
+            return replace(contact, properties={**contact.properties, **change.properties})
+        case AddToList():
+            return replace(contact, lists=contact.lists | {change.list_name})
+        case RemoveFromList():
+            return replace(contact, lists=contact.lists - {change.list_name})
+        case EnrolInWorkflow():
+            stamp = {change.trigger_property: str(change.triggered_at)}
+            return replace(
+                contact,
+                properties={**contact.properties, **stamp},
+                lists=contact.lists | {change.list_name},
+            )
+        case _:
+            return contact

@@ -1,0 +1,128 @@
+"""One lead's line, read backwards: property, change, score, feature, activity, observation, delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.records import Activity, Features
+from app.domain.scoring.points import wording
+from app.services import Services
+from app.store import activities, facts, ledger, mirror, people, scores
+from app.store.facts import StoredObservation, StoredProfile
+from app.store.ledger import LedgerRow
+from app.store.scores import StoredScore
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Everything the store holds about one lead, in the order it is told: newest effect to first cause."""
+
+    person_id: int
+    contact_id: str
+    properties: Mapping[str, str]
+    lists: Sequence[str]
+    writes: Sequence[LedgerRow]
+    score: StoredScore | None
+    features: Features
+    activities: Sequence[Activity]
+    observations: Sequence[StoredObservation]
+    profiles: Sequence[StoredProfile]
+
+
+def read_line(services: Services, who: str) -> Line | None:
+    """The line of the lead known by this e-mail or vendor id; None when nobody is."""
+    with services.database.connect() as conn:
+        person_id = people.person_of(conn, who.strip().lower()) or people.person_of(conn, who.strip())
+        if person_id is None:
+            return None
+        ids = [person_id]
+        held = mirror.read(conn, ids).get(person_id)
+        return Line(
+            person_id=person_id,
+            contact_id=held.contact_id if held else "",
+            properties=held.properties if held else {},
+            lists=sorted(held.lists) if held else (),
+            writes=ledger.of_person(conn, person_id),
+            score=scores.latest(conn, ids).get(person_id),
+            features=scores.features_of(conn, ids).get(person_id, {}),
+            activities=activities.activities_of(conn, ids).get(person_id, ()),
+            observations=facts.observations_of(conn, ids).get(person_id, ()),
+            profiles=facts.profiles_of(conn, ids).get(person_id, ()),
+        )
+
+
+def tell(line: Line, services: Services) -> Iterator[str]:
+    """The line in words, one a row, from what HubSpot shows down to the deliveries it came from."""
+    yield f"Lead {line.person_id}, HubSpot contact {line.contact_id or '(none yet)'}"
+    yield "HubSpot shows"
+    yield from _properties(line)
+    yield "<- written by"
+    yield from (_write(row) for row in line.writes)
+    yield from _score(line.score, services)
+    yield "<- features"
+    yield from (f"    {name} = {_shown(value)}" for name, value in line.features.items())
+    yield "<- activities"
+    yield from (_activity(item) for item in line.activities)
+    yield "<- observations"
+    yield from (_observation(item) for item in line.observations)
+    yield "<- profiles"
+    yield from (
+        f"    {item.source}: {', '.join(sorted(item.fields))} ({_cause(item.inbox_id, item.run_id)})"
+        for item in line.profiles
+    )
+
+
+def _properties(line: Line) -> Iterator[str]:
+    for name, value in sorted(line.properties.items()):
+        yield f"    {name} = {value.splitlines()[0] if value else '(empty)'}"
+    if line.lists:
+        yield f"    on lists: {', '.join(line.lists)}"
+
+
+def _write(row: LedgerRow) -> str:
+    kind = type(row.change).__name__
+    what = ledger.subject_of(row.change) or ", ".join(getattr(row.change, "properties", {}))
+    reason = f" ({row.reason})" if row.reason else ""
+    return (
+        f"    {_when(row.settled_at or row.intended_at)} {kind} {what}: {row.state}{reason}"
+        f" [ledger {row.ledger_id}, plan {row.fingerprint}, run {row.run_id}, score {row.score_id}]"
+    )
+
+
+def _score(score: StoredScore | None, services: Services) -> Iterator[str]:
+    if score is None:
+        yield "<- no score yet"
+        return
+    found = score.score
+    scored = _when(score.scored_at)
+    yield f"<- score {found.value} {found.band} by {found.method}, {scored} [score {score.id}]"
+    for reason in found.receipt:
+        text = wording(reason, services.settings.language, services.mappings.scoring)
+        yield f"    {reason.points:+4d}  {text}"
+
+
+def _activity(item: Activity) -> str:
+    rows = ", ".join(str(number) for number in item.observation_ids)
+    return f"    {_when(item.occurred_at)} {item.kind} {item.quantity:g} [observations {rows}]"
+
+
+def _observation(item: StoredObservation) -> str:
+    return (
+        f"    {item.id}: {_when(item.occurred_at)} {item.source} {item.kind} {item.quantity:g}"
+        f" ({_cause(item.inbox_id, item.run_id)})"
+    )
+
+
+def _cause(inbox_id: int | None, run_id: int | None) -> str:
+    """Where a row came from: a webhook delivery, or a page of a sync run."""
+    return f"delivery {inbox_id} of the inbox" if inbox_id is not None else f"sync run {run_id}"
+
+
+def _shown(value: object) -> str:
+    return "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _when(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M")

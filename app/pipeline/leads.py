@@ -1,0 +1,91 @@
+"""The leads that wait for a write, as the plan needs them: score, counts, texts, and who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.domain.desired import LeadState, Texts
+from app.domain.records import IdentityKey, Score
+from app.domain.scoring.bands import next_action, recommendations
+from app.domain.scoring.points import wording
+from app.services import Services
+from app.store import activities, cursors, facts, people, scores
+from app.store.facts import StoredProfile
+
+_DETAILS = {"first_name": "firstname", "last_name": "lastname", "company": "company", "job_title": "jobtitle"}
+_LONGEST_DETAIL = 255  # a contact's name, company or title in HubSpot; a longer one is refused
+
+
+def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int]) -> list[LeadState]:
+    """The state of each scored lead among `person_ids`."""
+    latest = scores.latest(conn, person_ids)
+    ids = sorted(latest)
+    keys = people.identities_of(conn, ids)
+    acts = activities.activities_of(conn, ids)
+    seen = facts.observed_people(conn, ids)
+    profiles = facts.profiles_of(conn, ids)
+    through = data_through(conn)
+    return [
+        LeadState(
+            person_id=person_id,
+            contact_id=_contact_id(keys[person_id], profiles.get(person_id, [])),
+            email=_email(keys[person_id], profiles.get(person_id, [])),
+            owner_id=_field(profiles.get(person_id, []), "owner_id"),
+            score_id=latest[person_id].id,
+            score=latest[person_id].score,
+            activities=tuple(acts.get(person_id, ())),
+            observed=person_id in seen,
+            texts=_texts(services, latest[person_id].score),
+            details=_details(profiles.get(person_id, [])),
+            scored_at=latest[person_id].scored_at,
+            data_through=through,
+        )
+        for person_id in ids
+    ]
+
+
+def _texts(services: Services, score: Score) -> Texts:
+    language = services.settings.language
+    rules = services.mappings.scoring
+    lines = (f"{reason.points:+d} {wording(reason, language, rules)}" for reason in score.receipt)
+    return Texts(
+        reasons="\n".join(lines),
+        recommendations="\n".join(recommendations(score.band, rules.bands, language)),
+        next_action=next_action(score.band, rules.bands, language),
+    )
+
+
+def _contact_id(keys: Sequence[IdentityKey], profiles: Sequence[StoredProfile]) -> str:
+    """The HubSpot contact, the lowest id where a merge left several; "" while HubSpot knows none."""
+    archived = {item.fields.get("contact_id") for item in profiles if item.fields.get("archived") == "true"}
+    ids = [key.value for key in keys if (key.vendor, key.kind) == ("hubspot", "contact_id")]
+    return min(
+        (value for value in ids if value not in archived), key=lambda value: (len(value), value), default=""
+    )
+
+
+def _email(keys: Sequence[IdentityKey], profiles: Sequence[StoredProfile]) -> str:
+    """The address HubSpot shows first, else any the lead is known by."""
+    return _field(profiles, "email") or min((key.value for key in keys if key.kind == "email"), default="")
+
+
+def _field(profiles: Sequence[StoredProfile], name: str) -> str:
+    """A profile field, HubSpot's word before any other source's."""
+    ranked = sorted(profiles, key=lambda item: (item.source != "hubspot", item.source))
+    return next((item.fields[name] for item in ranked if item.fields.get(name)), "")
+
+
+def _details(profiles: Sequence[StoredProfile]) -> dict[str, str]:
+    found = {target: _field(profiles, source)[:_LONGEST_DETAIL] for source, target in _DETAILS.items()}
+    return {name: value for name, value in found.items() if value}
+
+
+def data_through(conn: sa.Connection) -> datetime | None:
+    """The moment up to which every source was read: the oldest of the sources' newest reads."""
+    newest: dict[str, datetime] = {}
+    for (source, _), at in cursors.saved_at(conn).items():
+        newest[source] = max(at, newest.get(source, at))
+    return min(newest.values(), default=None)

@@ -1,0 +1,32 @@
+"""The door: a verified delivery becomes one inbox row. Nothing else happens while the vendor waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.ports import WebhookSource
+from app.services import Services
+from app.store import inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What to answer: `accepted` is false for a bad signature; `answer` is for a URL challenge."""
+
+    accepted: bool
+    answer: Mapping[str, str] | None = None
+
+
+def receive(
+    services: Services, source: WebhookSource, headers: Mapping[str, str], body: bytes, now: datetime
+) -> Received:
+    """Verify, then store. A delivery that is already known is accepted again and stored once."""
+    if not source.verify(headers, body, now):
+        return Received(accepted=False)
+    challenge = source.challenge(body)
+    if challenge is None:
+        with services.database.begin() as conn:
+            inbox.land(conn, source.name, body, now)
+    return Received(accepted=True, answer=challenge)

@@ -1,0 +1,32 @@
+"""What the line runs on: everything an entry point may know. Made by wiring, handed to whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.config import Settings
+from app.domain.ports import ContactReader, Destination, PullSource, WebhookSource
+from mappings.load import Mappings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Settings, the store, the mappings and the vendors that are on.
+
+    A vendor without credentials is absent; `off` says which environment variables it still lacks. `clock`
+    tells the time, in UTC.
+    """
+
+    settings: Settings
+    database: sa.Engine
+    mappings: Mappings
+    sources: Mapping[str, PullSource]
+    webhooks: Mapping[str, WebhookSource]
+    destination: Destination | None
+    contacts: ContactReader | None
+    off: Mapping[str, tuple[str, ...]]
+    clock: Callable[[], datetime]

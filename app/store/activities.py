@@ -1,0 +1,84 @@
+"""What counts of what people did: derived from observations, replaced whole, written where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from app.domain.records import Activity
+from app.store.encoding import as_json, storable_key
+
+DELIVERED = """
+    WITH delivered AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
+            person_id bigint, kind text, fact_key text, occurred_at timestamptz, quantity double precision,
+            attributes jsonb, observation_ids bigint[])
+    )
+"""
+REMOVE = sa.text(f"""{DELIVERED}
+    DELETE FROM activity a WHERE a.person_id = ANY(CAST(:ids AS bigint[])) AND NOT EXISTS (
+        SELECT FROM delivered d
+        WHERE d.person_id = a.person_id AND d.kind = a.kind AND d.fact_key = a.fact_key)
+""")  # noqa: S608  constants only
+WRITE = sa.text(f"""{DELIVERED}
+    INSERT INTO activity (person_id, kind, fact_key, occurred_at, quantity, attributes, observation_ids)
+    SELECT person_id, kind, fact_key, occurred_at, quantity, attributes, observation_ids
+    FROM delivered ORDER BY person_id, kind COLLATE "C", fact_key COLLATE "C"
+    ON CONFLICT (person_id, kind, fact_key) DO UPDATE SET
+        occurred_at = excluded.occurred_at, quantity = excluded.quantity,
+        attributes = excluded.attributes, observation_ids = excluded.observation_ids
+    WHERE (activity.occurred_at, activity.quantity, activity.attributes, activity.observation_ids)
+        IS DISTINCT FROM
+        (excluded.occurred_at, excluded.quantity, excluded.attributes, excluded.observation_ids)
+""")  # noqa: S608  constants only
+OF_PEOPLE = sa.text("""
+    SELECT person_id, kind, fact_key, occurred_at, quantity, observation_ids, attributes FROM activity
+    WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY occurred_at, kind, fact_key
+""")
+
+COUNT = sa.text("SELECT count(*) FROM activity")
+
+
+def replace(conn: sa.Connection, activities: Mapping[int, Sequence[Activity]]) -> int:
+    """These are now all the activities of these people. Returns how many rows had to change."""
+    if not activities:
+        return 0
+    rows = [
+        {
+            "person_id": person_id,
+            "kind": activity.kind,
+            "fact_key": storable_key(activity.fact_key),
+            "occurred_at": activity.occurred_at,
+            "quantity": activity.quantity,
+            "attributes": activity.attributes,
+            "observation_ids": activity.observation_ids,
+        }
+        for person_id, items in activities.items()
+        for activity in items
+    ]
+    values = {"rows": as_json(rows), "ids": list(activities)}
+    removed = conn.execute(REMOVE, values).rowcount
+    return removed + (conn.execute(WRITE, {"rows": values["rows"]}).rowcount if rows else 0)
+
+
+def activities_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list[Activity]]:
+    """What counts of each person, in order of time."""
+    found: dict[int, list[Activity]] = {person_id: [] for person_id in person_ids}
+    for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}):
+        found[row.person_id].append(
+            Activity(
+                row.kind,
+                row.fact_key,
+                row.occurred_at,
+                row.quantity,
+                tuple(row.observation_ids),
+                row.attributes,
+            )
+        )
+    return found
+
+
+def count(conn: sa.Connection) -> int:
+    """How many activities count, of everybody."""
+    return int(conn.execute(COUNT).scalar_one())

@@ -1,0 +1,63 @@
+"""The engine: one address in, a pool of connections to PostgreSQL 15 or newer out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.domain.errors import BadConfig, Fault
+
+OLDEST_SERVER = 15
+LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
+
+
+def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
+    """An engine for `DATABASE_URL` in any of its forms: `postgres://`, `postgresql://`, with a driver or not.
+
+    A server on another machine is spoken to over TLS unless the address itself says otherwise. Times come
+    back in UTC. Raises BadConfig for an address that is not PostgreSQL's, and on the first connection to a
+    server that is too old.
+    """
+    engine = sa.create_engine(
+        _address(url),
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        connect_args={"application_name": "savia", "connect_timeout": 10, "options": "-c timezone=UTC"},
+    )
+    sa.event.listen(engine, "connect", _refuse_an_old_server)
+    return engine
+
+
+def psycopg_url(url: str) -> str:
+    """The same address in the form that psycopg itself, and so the job engine, reads."""
+    return _address(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _address(url: str) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise _not_usable("is not an address: expected postgresql://user:password@host/name") from None
+    if address.drivername.partition("+")[0] not in {"postgres", "postgresql"}:
+        raise _not_usable("must be a PostgreSQL address, postgresql://user:password@host/name")
+    if "sslmode" not in address.query and not _is_local(address):
+        address = address.update_query_dict({"sslmode": "require"})
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _is_local(address: sa.URL) -> bool:
+    hosts = address.query.get("host", address.host or "")
+    names = hosts.split(",") if isinstance(hosts, str) else hosts
+    return all(name.startswith("/") or name in LOCAL_HOSTS for name in names)
+
+
+def _refuse_an_old_server(connection: Any, _record: object) -> None:
+    version = connection.info.server_version // 10_000
+    if version < OLDEST_SERVER:
+        connection.close()
+        raise _not_usable(f"PostgreSQL {version} is too old: upgrade the server to {OLDEST_SERVER} or newer")
+
+
+def _not_usable(message: str) -> BadConfig:
+    return BadConfig([Fault("environment", "DATABASE_URL", message)])

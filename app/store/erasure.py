@@ -1,0 +1,80 @@
+"""A privacy deletion: everything we hold of one person goes; a proof without personal data stays."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.domain.records import IdentityKey
+from app.store.encoding import as_json
+from app.store.merges import hold_people
+from app.store.people import find
+
+# The person, and those who were merged into them and are no more.
+PERSONS = sa.text("""
+    WITH RECURSIVE everyone(id) AS (
+        SELECT CAST(:person AS bigint)
+        UNION
+        SELECT m.merged_person_id FROM merge m JOIN everyone e ON m.kept_person_id = e.id
+        WHERE NOT EXISTS (SELECT FROM identity i WHERE i.person_id = m.merged_person_id)
+    )
+    SELECT id FROM everyone
+""")
+IDENTITIES = sa.text("SELECT id, vendor, kind, value FROM identity WHERE person_id = :person")
+BY_IDENTITY = "identity_id = ANY(CAST(:identities AS bigint[]))"
+BY_PERSON = "person_id = ANY(CAST(:persons AS bigint[]))"
+BY_CONTACT = "contact_id = ANY(CAST(:contacts AS text[]))"
+# In this order: what points at an identity goes before it, the identity before its person.
+PURGES = {
+    "observation": BY_IDENTITY,
+    "profile": BY_IDENTITY,
+    "activity": BY_PERSON,
+    "feature": BY_PERSON,
+    "score": BY_PERSON,
+    "touched": BY_PERSON,
+    "unwritten": BY_PERSON,
+    "mirror": f"{BY_PERSON} OR {BY_CONTACT}",
+    "ledger": f"{BY_PERSON} OR {BY_CONTACT}",
+    "hint": BY_CONTACT,
+    "merge": "ARRAY[kept_person_id, merged_person_id] && CAST(:persons AS bigint[])",
+    "identity": "id = ANY(CAST(:identities AS bigint[]))",
+    "person": "id = ANY(CAST(:persons AS bigint[]))",
+}
+LEAVE_DEALS = sa.text("""
+    UPDATE deal SET contact_ids = ARRAY(
+        SELECT name FROM unnest(contact_ids) AS name WHERE NOT name = ANY(CAST(:contacts AS text[])))
+    WHERE contact_ids && CAST(:contacts AS text[])
+""")
+PROVE = sa.text("""
+    INSERT INTO erasure (subject_hash, erased_at, row_counts)
+    VALUES (:subject_hash, :at, CAST(:row_counts AS jsonb))
+""")
+
+
+def erase(conn: sa.Connection, contact_id: str, at: datetime) -> dict[str, int]:
+    """Delete a HubSpot contact's person from every table of the line. Returns rows deleted, by table.
+
+    Also for a contact we never knew there is a proof. Out of reach of this: raw deliveries in the inbox,
+    quarantined records and kept plans, which name people inside their JSON; those age out on their own.
+    """
+    hold_people(conn)
+    key = IdentityKey("hubspot", "contact_id", contact_id)
+    known = find(conn, [key]).get(key)
+    person = 0 if known is None else known.person_id
+    names = conn.execute(IDENTITIES, {"person": person}).all()
+    contacts = {name.value for name in names if (name.vendor, name.kind) == ("hubspot", "contact_id")}
+    values = {
+        "persons": list(conn.scalars(PERSONS, {"person": person})),
+        "identities": [name.id for name in names],
+        "contacts": sorted(contacts | {contact_id}),
+    }
+    counts = {}
+    for table, condition in PURGES.items():
+        purge = sa.text(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608  constants only
+        counts[table] = conn.execute(purge, values).rowcount
+    counts["deal"] = conn.execute(LEAVE_DEALS, values).rowcount
+    subject_hash = hashlib.sha256(f"hubspot\0{contact_id}".encode()).hexdigest()
+    conn.execute(PROVE, {"subject_hash": subject_hash, "at": at, "row_counts": as_json(counts)})
+    return counts

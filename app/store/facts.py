@@ -1,0 +1,91 @@
+"""The one way in for facts: each kind goes to its table, and whoever it concerns is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from app.domain.records import (
+    ContactHint,
+    Deal,
+    Fact,
+    IdentityKey,
+    Observation,
+    Occurrence,
+    Profile,
+    Reference,
+)
+from app.store import deals, hints, observations, occurrences, people, profiles
+from app.store.cause import Cause
+from app.store.deals import deals_of
+from app.store.erasure import erase
+from app.store.hints import any_hint, drop_hints, take_hints
+from app.store.observations import StoredObservation, observations_of, observed_people
+from app.store.occurrences import occurrences_of, references
+from app.store.profiles import StoredProfile, profiles_of
+
+__all__ = [
+    "Cause", "StoredObservation", "StoredProfile", "any_hint", "deals_of", "drop_hints", "observations_of",
+    "observed_people", "occurrences_of", "profiles_of", "references", "store", "take_hints",
+]  # fmt: skip
+
+Kind = TypeVar("Kind")
+
+
+def store(conn: sa.Connection, facts: Sequence[tuple[Fact, Cause]], at: datetime) -> set[int]:
+    """Keep facts, each with its cause. Returns the people whose facts changed; they are touched, too.
+
+    Facts that say nothing new change nothing and touch nobody. Call it once in a transaction: two workers
+    that each call it several times may wait for each other, which PostgreSQL ends by failing one.
+    """
+    seen = _of(Observation, facts)
+    said = _of(Profile, facts)
+    told = _of(ContactHint, facts)
+    keysets = [fact.identities for fact, _ in seen] + [fact.identities for fact, _ in said]
+    ids = iter(people.resolve(conn, keysets, at))
+    changed = observations.write(conn, [(fact, cause, next(ids)) for fact, cause in seen])
+    profile_rows = [(fact, cause, next(ids)) for fact, cause in said]
+    changed |= profiles.write(conn, [*profile_rows, *_archived(conn, told)])
+    changed |= occurrences.write(conn, [fact for fact, _ in _of(Occurrence, facts)])
+    changed |= deals.write(conn, _of(Deal, facts))
+    occurrences.write_references(conn, [fact for fact, _ in _of(Reference, facts)], at)
+    people.touch(conn, people.persons_behind(conn, changed), at)
+    _follow_hubspot(conn, told, at)
+    return people.persons_behind(conn, changed)
+
+
+def _of(kind: type[Kind], facts: Sequence[tuple[Fact, Cause]]) -> list[tuple[Kind, Cause]]:
+    return [(fact, cause) for fact, cause in facts if isinstance(fact, kind)]
+
+
+def _archived(
+    conn: sa.Connection, told: Sequence[tuple[ContactHint, Cause]]
+) -> Iterator[tuple[Profile, Cause, int]]:
+    """A contact deleted in HubSpot is marked, and written to no more until it is restored there."""
+    marks = [(hint, cause, _key(hint)) for hint, cause in told if hint.change in {"deleted", "restored"}]
+    known = people.find(conn, {key for _, _, key in marks})
+    for hint, cause, key in marks:
+        if key in known:
+            deleted = {"archived": "true", "contact_id": hint.contact_id}
+            fields = deleted if hint.change == "deleted" else {}
+            yield Profile(hint.source, (key,), fields, hint.occurred_at), cause, known[key].identity_id
+
+
+def _follow_hubspot(conn: sa.Connection, told: Sequence[tuple[ContactHint, Cause]], at: datetime) -> None:
+    """Contacts to read again, merges, and privacy deletions last: nothing may write them anew."""
+    again = {
+        hint.contact_id: cause.inbox_id for hint, cause in told if hint.change in {"changed", "restored"}
+    }
+    merged = [(hint, cause) for hint, cause in told if hint.change == "merged"]
+    hints.write(conn, again | {hint.into: cause.inbox_id for hint, cause in merged}, at)
+    for hint, _ in sorted(merged, key=lambda row: row[0].occurred_at):
+        people.merge_contacts(conn, hint.into, hint.contact_id, at)
+    for contact_id in sorted({hint.contact_id for hint, _ in told if hint.change == "privacy_deleted"}):
+        erase(conn, contact_id, at)
+
+
+def _key(hint: ContactHint) -> IdentityKey:
+    return IdentityKey("hubspot", "contact_id", hint.contact_id)

@@ -1,0 +1,180 @@
+"""What was written to HubSpot: an intent before each call, its outcome after, and what stood there before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.domain.changes import (
+    AddToList,
+    Change,
+    CreateTask,
+    EnrolInWorkflow,
+    Outcome,
+    RemoveFromList,
+)
+from app.store.change_rows import from_row, to_row
+from app.store.schema import ledger as table
+
+Before = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One write as the ledger holds it."""
+
+    ledger_id: int
+    fingerprint: str
+    change: Change
+    person_id: int | None
+    contact_id: str | None
+    before: Before | None
+    score_id: int | None
+    run_id: int | None
+    state: str
+    reason: str
+    intended_at: datetime
+    settled_at: datetime | None
+
+
+def subject_of(change: Change) -> str:
+    """What a change is about, besides its lead: the list, the workflow or the task."""
+    match change:
+        case AddToList() | RemoveFromList():
+            return change.list_name
+        case EnrolInWorkflow():
+            return change.workflow
+        case CreateTask():
+            return change.key
+        case _:
+            return ""
+
+
+def intend(
+    conn: sa.Connection,
+    fingerprint: str,
+    changes: Sequence[Change],
+    before: Mapping[str, Before],
+    score_ids: Mapping[int, int],
+    at: datetime,
+    run_id: int | None,
+) -> None:
+    """Write down what is about to be sent. Commit before the call; a change already written down stays."""
+    rows = [_row(fingerprint, change, before, score_ids, at, run_id) for change in changes]
+    if rows:
+        conn.execute(insert(table).on_conflict_do_nothing(), rows)
+
+
+def _row(
+    fingerprint: str,
+    change: Change,
+    before: Mapping[str, Before],
+    score_ids: Mapping[int, int],
+    at: datetime,
+    run_id: int | None,
+) -> dict[str, Any]:
+    person_id = getattr(change, "person_id", None)
+    return {
+        "fingerprint": fingerprint,
+        "change_key": change.key,
+        "kind": type(change).__name__,
+        "person_id": person_id,
+        "contact_id": getattr(change, "contact_id", None),
+        "subject": subject_of(change),
+        "change": to_row(change),
+        "before": before.get(change.key, sa.null()),
+        "score_id": score_ids.get(person_id) if person_id is not None else None,
+        "run_id": run_id,
+        "state": "intent",
+        "intended_at": at,
+    }
+
+
+def settle(conn: sa.Connection, fingerprint: str, outcomes: Iterable[Outcome], at: datetime) -> None:
+    """Write down what came of each change."""
+    rows = [
+        {
+            "of_fingerprint": fingerprint,
+            "of_key": item.key,
+            "to_state": item.status,
+            "to_reason": item.reason,
+            "to_contact": item.contact_id or None,
+            "to_settled": at,
+        }
+        for item in outcomes
+    ]
+    if rows:
+        conn.execute(
+            sa.update(table)
+            .where(
+                table.c.fingerprint == sa.bindparam("of_fingerprint"),
+                table.c.change_key == sa.bindparam("of_key"),
+            )
+            .values(
+                state=sa.bindparam("to_state"),
+                reason=sa.bindparam("to_reason"),
+                settled_at=sa.bindparam("to_settled"),
+                contact_id=sa.func.coalesce(sa.bindparam("to_contact", type_=sa.Text), table.c.contact_id),
+            ),
+            rows,
+        )
+
+
+def rows_of_plan(conn: sa.Connection, fingerprint: str) -> dict[str, LedgerRow]:
+    """Every row of one plan by change key."""
+    query = sa.select(table).where(table.c.fingerprint == fingerprint)
+    return {row.change.key: row for row in _read(conn, query)}
+
+
+def done_once(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[set[tuple[int, str]], set[str]]:
+    """(person, workflow) pairs already enrolled and task keys already made. An intent counts as made."""
+    query = sa.select(table.c.kind, table.c.person_id, table.c.subject).where(
+        table.c.kind.in_([EnrolInWorkflow.__name__, CreateTask.__name__]),
+        table.c.person_id == sa.any_(sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))),
+        table.c.state != "rejected",
+    )
+    enrolled: set[tuple[int, str]] = set()
+    task_keys: set[str] = set()
+    for kind, person_id, subject in conn.execute(query):
+        if kind == CreateTask.__name__:
+            task_keys.add(subject)
+        else:
+            enrolled.add((person_id, subject))
+    return enrolled, task_keys
+
+
+def of_person(conn: sa.Connection, person_id: int, limit: int = 50) -> list[LedgerRow]:
+    """The newest writes about one person, newest first."""
+    query = sa.select(table).where(table.c.person_id == person_id).order_by(table.c.id.desc()).limit(limit)
+    return _read(conn, query)
+
+
+def rejected_count(conn: sa.Connection, since: datetime) -> int:
+    """Writes HubSpot refused since a moment."""
+    query = sa.select(sa.func.count()).where(table.c.state == "rejected", table.c.settled_at >= since)
+    return conn.execute(query).scalar_one()
+
+
+def _read(conn: sa.Connection, query: sa.Select[Any]) -> list[LedgerRow]:
+    return [
+        LedgerRow(
+            ledger_id=row["id"],
+            fingerprint=row["fingerprint"],
+            change=from_row(row["change"]),
+            person_id=row["person_id"],
+            contact_id=row["contact_id"],
+            before=row["before"],
+            score_id=row["score_id"],
+            run_id=row["run_id"],
+            state=row["state"],
+            reason=row["reason"],
+            intended_at=row["intended_at"],
+            settled_at=row["settled_at"],
+        )
+        for row in conn.execute(query).mappings()
+    ]

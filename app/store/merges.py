@@ -1,0 +1,111 @@
+"""Two persons become one, and apart again: identities point at another person, no observation moves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.store.touched import touch
+
+# Whoever makes, merges or erases people holds this until the transaction ends. One lock instead of many:
+# nobody links a new key to a person who is just being merged away, and nobody waits in a circle.
+PEOPLE_LOCK = 7_202_613
+
+HELD_BY = sa.text("""
+    SELECT id, person_id FROM identity WHERE person_id = ANY(CAST(:persons AS bigint[]))
+""")
+HOLD_ROWS = sa.text("""
+    SELECT id, person_id FROM identity WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+""")
+REPOINT = sa.text("""
+    UPDATE identity SET person_id = moved.person_id
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:persons AS bigint[])) AS moved(id, person_id)
+    WHERE identity.id = moved.id
+""")
+NOTE = sa.text("""
+    INSERT INTO merge (kept_person_id, merged_person_id, identity_ids, reason, merged_at)
+    VALUES (:kept, :merged, :ids, :reason, :at)
+""")
+# What was derived is derived again for the person who is kept; what was written to HubSpot stays his, so
+# that nobody is enrolled a second time.
+FORGET_DERIVED = [
+    sa.text(f"DELETE FROM {table} WHERE person_id = ANY(CAST(:merged AS bigint[]))")  # noqa: S608  constants
+    for table in ("touched", "unwritten", "activity", "feature")
+]
+FOLLOW = [
+    sa.text(f"UPDATE {table} SET person_id = :kept WHERE person_id = :merged")  # noqa: S608  constants only
+    for table in ("mirror", "ledger")
+]
+FOLLOW_BACK = [
+    sa.text(f"""
+        UPDATE {table} SET person_id = :merged WHERE person_id = :kept AND contact_id IN (
+            SELECT value FROM identity
+            WHERE person_id = :merged AND vendor = 'hubspot' AND kind = 'contact_id')
+    """)  # noqa: S608  constants only
+    for table in ("mirror", "ledger")
+]
+FIND = sa.text("""
+    SELECT kept_person_id, merged_person_id, identity_ids, merged_at FROM merge WHERE id = :id FOR UPDATE
+""")
+GO_BACK = sa.text("""
+    UPDATE identity
+    SET person_id = :merged, ended_at = CASE WHEN ended_at = :merged_at THEN NULL ELSE ended_at END
+    WHERE id = ANY(:ids) AND person_id = :kept
+""")
+FORGET = sa.text("DELETE FROM merge WHERE id = :id")
+
+
+def hold_people(conn: sa.Connection) -> None:
+    """Wait until nobody else changes who is who; then it is ours until the transaction ends."""
+    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(PEOPLE_LOCK)))
+
+
+def regroup(
+    conn: sa.Connection, merges: Mapping[int, int], moves: Mapping[int, int], reason: str, at: datetime
+) -> None:
+    """Hand over identities: `merges` is person -> who takes over, `moves` identity -> its new person.
+
+    Every handing over is noted so that `unmerge` can take it back. Touches everybody who changed. The
+    caller holds the people.
+    """
+    rows = conn.execute(HELD_BY, {"persons": sorted(merges)})
+    targets = {identity_id: merges[person_id] for identity_id, person_id in rows} | dict(moves)
+    if not targets:
+        return
+    held = conn.execute(HOLD_ROWS, {"ids": sorted(targets)}).all()
+    handed: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for identity_id, person_id in held:
+        handed[targets[identity_id], person_id].append(identity_id)
+    conn.execute(REPOINT, {"ids": list(targets), "persons": list(targets.values())})
+    for (kept, merged), ids in sorted(handed.items()):
+        conn.execute(NOTE, {"kept": kept, "merged": merged, "ids": ids, "reason": reason, "at": at})
+    for merged, kept in sorted(merges.items()):
+        for statement in FOLLOW:
+            conn.execute(statement, {"merged": merged, "kept": kept})
+    for statement in FORGET_DERIVED:
+        conn.execute(statement, {"merged": sorted(merges)})
+    touch(conn, {person for pair in handed for person in pair}, at)
+
+
+def unmerge(conn: sa.Connection, merge_id: int, at: datetime) -> bool:
+    """Take one handing over back: the identities that moved return, with all their observations.
+
+    False when there is no such merge, or a later one moved them on: take that one back first. Evidence that
+    comes again merges again; what HubSpot merged is undone in HubSpot.
+    """
+    hold_people(conn)
+    row = conn.execute(FIND, {"id": merge_id}).one_or_none()
+    if row is None:
+        return False
+    kept, merged, ids, merged_at = row
+    values = {"kept": kept, "merged": merged, "ids": ids, "merged_at": merged_at}
+    if conn.execute(GO_BACK, values).rowcount == 0:
+        return False
+    for statement in FOLLOW_BACK:
+        conn.execute(statement, {"merged": merged, "kept": kept})
+    conn.execute(FORGET, {"id": merge_id})
+    touch(conn, {kept, merged}, at)
+    return True

@@ -1,0 +1,104 @@
+"""What HubSpot holds of ours per contact, and which leads wait to be considered for a write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.domain.changes import Contact
+from app.store.schema import mirror as table
+from app.store.schema import unwritten
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A lead that waits to be considered, since when."""
+
+    person_id: int
+    since: datetime
+
+
+def wait(conn: sa.Connection, person_ids: Collection[int], at: datetime) -> None:
+    """Put leads on the work list of write_back; the newest moment stays."""
+    rows = [{"person_id": person_id, "since": at} for person_id in sorted(person_ids)]
+    if rows:
+        statement = insert(unwritten)
+        conn.execute(
+            statement.on_conflict_do_update(
+                index_elements=[unwritten.c.person_id], set_={"since": statement.excluded.since}
+            ),
+            rows,
+        )
+
+
+def waiting(conn: sa.Connection, limit: int) -> list[Waiting]:
+    """The leads that have waited longest."""
+    query = sa.select(unwritten).order_by(unwritten.c.since, unwritten.c.person_id).limit(limit)
+    return [Waiting(row.person_id, row.since) for row in conn.execute(query)]
+
+
+def count_waiting(conn: sa.Connection) -> int:
+    """How many leads wait to be considered."""
+    return conn.execute(sa.select(sa.func.count()).select_from(unwritten)).scalar_one()
+
+
+def count(conn: sa.Connection) -> int:
+    """How many contacts HubSpot holds something of ours for."""
+    return conn.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+def drop_waiting(conn: sa.Connection, rows: Iterable[Waiting]) -> None:
+    """Take leads off the work list, unless they changed again since they were read."""
+    pairs = [{"of_person": row.person_id, "of_since": row.since} for row in rows]
+    if pairs:
+        conn.execute(
+            sa.delete(unwritten).where(
+                unwritten.c.person_id == sa.bindparam("of_person"),
+                unwritten.c.since <= sa.bindparam("of_since"),
+            ),
+            pairs,
+        )
+
+
+def read(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
+    """Contacts as last written or read, by person."""
+    people = sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))
+    query = sa.select(table).where(table.c.person_id == sa.any_(people))
+    return {
+        row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists))
+        for row in conn.execute(query)
+    }
+
+
+def save(
+    conn: sa.Connection,
+    contacts: Mapping[int, Contact],
+    score_ids: Mapping[int, int],
+    at: datetime,
+) -> None:
+    """Replace what is known of these contacts, by person, with the score their values now show."""
+    rows: list[dict[str, Any]] = [
+        {
+            "contact_id": contact.contact_id,
+            "person_id": person_id,
+            "properties": dict(contact.properties),
+            "lists": sorted(contact.lists),
+            "score_id": score_ids.get(person_id),
+            "updated_at": at,
+        }
+        for person_id, contact in sorted(contacts.items())
+    ]
+    if rows:
+        statement = insert(table)
+        conn.execute(
+            statement.on_conflict_do_update(
+                index_elements=[table.c.contact_id],
+                set_={name: statement.excluded[name] for name in rows[0] if name != "contact_id"},
+            ),
+            rows,
+        )

@@ -1,0 +1,106 @@
+"""What sources saw people do, once per source and key, as last delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.domain.records import Observation
+from app.store.cause import Cause
+from app.store.encoding import as_json, storable_key
+
+# Answers the identities whose observations changed: of the row as it is now, and as it was before.
+WRITE = sa.text("""
+    WITH delivered AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
+            source text, key text, kind text, identity_id bigint, occurred_at timestamptz,
+            quantity double precision, scope text, attributes jsonb, inbox_id bigint, run_id bigint)
+    ), before AS (
+        SELECT source, key, o.identity_id FROM observation o JOIN delivered USING (source, key)
+    ), written AS (
+        INSERT INTO observation
+            (source, key, kind, identity_id, occurred_at, quantity, scope, attributes, inbox_id, run_id)
+        SELECT source, key, kind, identity_id, occurred_at, quantity, scope, attributes, inbox_id, run_id
+        FROM delivered ORDER BY source COLLATE "C", key COLLATE "C"
+        ON CONFLICT (source, key) DO UPDATE SET
+            kind = excluded.kind, identity_id = excluded.identity_id, occurred_at = excluded.occurred_at,
+            quantity = excluded.quantity, scope = excluded.scope, attributes = excluded.attributes,
+            inbox_id = excluded.inbox_id, run_id = excluded.run_id
+        WHERE (observation.kind, observation.identity_id, observation.occurred_at, observation.quantity,
+               observation.scope, observation.attributes)
+            IS DISTINCT FROM (excluded.kind, excluded.identity_id, excluded.occurred_at, excluded.quantity,
+               excluded.scope, excluded.attributes)
+        RETURNING source, key, identity_id
+    )
+    SELECT identity_id FROM written WHERE identity_id IS NOT NULL
+    UNION
+    SELECT before.identity_id FROM before JOIN written USING (source, key)
+    WHERE before.identity_id IS NOT NULL
+""")
+OF_PEOPLE = sa.text("""
+    SELECT i.person_id, o.id, o.source, o.kind, o.key, o.occurred_at, o.quantity, o.scope, o.attributes,
+           o.inbox_id, o.run_id
+    FROM identity i JOIN observation o ON o.identity_id = i.id
+    WHERE i.person_id = ANY(CAST(:ids AS bigint[])) ORDER BY o.occurred_at, o.id
+""")
+OBSERVED = sa.text("""
+    SELECT DISTINCT i.person_id FROM identity i WHERE i.person_id = ANY(CAST(:ids AS bigint[]))
+    AND EXISTS (SELECT FROM observation o WHERE o.identity_id = i.id)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObservation:
+    """An observation as it is kept, with the id of its row and of the row that caused it."""
+
+    id: int
+    source: str
+    kind: str
+    key: str
+    occurred_at: datetime
+    quantity: float
+    scope: str
+    attributes: Mapping[str, str | float | bool | None]
+    inbox_id: int | None
+    run_id: int | None
+
+
+def write(conn: sa.Connection, rows: Sequence[tuple[Observation, Cause, int | None]]) -> set[int]:
+    """Keep observations with their cause and identity. Returns the identities for whom something changed.
+
+    A delivery that says the same again changes nothing; one that says otherwise under the same key replaces.
+    """
+    latest = {
+        (seen.source, storable_key(seen.key)): {
+            "source": seen.source,
+            "key": storable_key(seen.key),
+            "kind": seen.kind,
+            "identity_id": identity_id,
+            "occurred_at": seen.occurred_at,
+            "quantity": seen.quantity,
+            "scope": storable_key(seen.scope),
+            "attributes": seen.attributes,
+            "inbox_id": cause.inbox_id,
+            "run_id": cause.run_id,
+        }
+        for seen, cause, identity_id in rows
+    }
+    if not latest:
+        return set()
+    return set(conn.scalars(WRITE, {"rows": as_json(list(latest.values()))}))
+
+
+def observations_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list[StoredObservation]]:
+    """Everything seen of each person, in order of time, then of arrival."""
+    found: dict[int, list[StoredObservation]] = {person_id: [] for person_id in person_ids}
+    for person_id, *columns in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}):
+        found[person_id].append(StoredObservation(*columns))
+    return found
+
+
+def observed_people(conn: sa.Connection, person_ids: Sequence[int]) -> set[int]:
+    """Those of whom anything was ever seen; the others are known by their profile alone."""
+    return set(conn.scalars(OBSERVED, {"ids": list(person_ids)}))

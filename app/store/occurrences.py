@@ -1,0 +1,100 @@
+"""The runs of webinars, and the small tables of vendors (pipelines, owners) that we look things up in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.domain.records import Occurrence, Reference
+from app.store.encoding import as_json
+
+# Unknown never replaces known. Answers the identities of everybody seen in a run that changed: how long
+# somebody attended depends on when it began and ended.
+WRITE = sa.text("""
+    WITH delivered AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
+            source text, uuid text, webinar_id text, topic text, starts_at timestamptz, ends_at timestamptz,
+            created_at timestamptz, host_id text)
+    ), written AS (
+        INSERT INTO occurrence (source, uuid, webinar_id, topic, starts_at, ends_at, created_at, host_id)
+        SELECT source, uuid, webinar_id, topic, starts_at, ends_at, created_at, host_id
+        FROM delivered ORDER BY source COLLATE "C", uuid COLLATE "C"
+        ON CONFLICT (source, uuid) DO UPDATE SET
+            webinar_id = excluded.webinar_id,
+            topic = coalesce(nullif(excluded.topic, ''), occurrence.topic),
+            starts_at = excluded.starts_at,
+            ends_at = coalesce(excluded.ends_at, occurrence.ends_at),
+            created_at = coalesce(excluded.created_at, occurrence.created_at),
+            host_id = coalesce(nullif(excluded.host_id, ''), occurrence.host_id)
+        WHERE (occurrence.webinar_id, occurrence.topic, occurrence.starts_at, occurrence.ends_at,
+               occurrence.created_at, occurrence.host_id)
+            IS DISTINCT FROM (excluded.webinar_id, coalesce(nullif(excluded.topic, ''), occurrence.topic),
+               excluded.starts_at, coalesce(excluded.ends_at, occurrence.ends_at),
+               coalesce(excluded.created_at, occurrence.created_at),
+               coalesce(nullif(excluded.host_id, ''), occurrence.host_id))
+        RETURNING source, uuid
+    )
+    SELECT DISTINCT o.identity_id FROM written w
+    JOIN observation o ON o.scope = w.uuid AND o.scope <> '' AND o.source = w.source
+    WHERE o.identity_id IS NOT NULL
+""")
+COLUMNS = "SELECT source, uuid, webinar_id, topic, starts_at, ends_at, created_at, host_id FROM occurrence"
+SOME = sa.text(f"{COLUMNS} WHERE uuid = ANY(CAST(:uuids AS text[])) ORDER BY starts_at, uuid")
+ALL = sa.text(f"{COLUMNS} ORDER BY starts_at, uuid")
+KEEP_REFERENCES = sa.text("""
+    INSERT INTO reference (source, kind, reference_id, body, updated_at)
+    SELECT source, kind, reference_id, body, :at
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(source text, kind text, reference_id text, body jsonb)
+    ORDER BY source COLLATE "C", kind COLLATE "C", reference_id COLLATE "C"
+    ON CONFLICT (source, kind, reference_id) DO UPDATE
+    SET body = excluded.body, updated_at = excluded.updated_at
+    WHERE reference.body IS DISTINCT FROM excluded.body
+""")
+REFERENCES = sa.text("SELECT reference_id, body FROM reference WHERE source = :source AND kind = :kind")
+
+
+def write(conn: sa.Connection, rows: Sequence[Occurrence]) -> set[int]:
+    """Keep runs of webinars. Returns the identities of those who were in a run that changed."""
+    latest = {
+        (run.source, run.uuid): {
+            "source": run.source,
+            "uuid": run.uuid,
+            "webinar_id": run.webinar_id,
+            "topic": run.topic,
+            "starts_at": run.starts_at,
+            "ends_at": run.ends_at,
+            "created_at": run.created_at,
+            "host_id": run.host_id,
+        }
+        for run in rows
+    }
+    return set(conn.scalars(WRITE, {"rows": as_json(list(latest.values()))})) if latest else set()
+
+
+def occurrences_of(conn: sa.Connection, uuids: Sequence[str] | None = None) -> dict[str, Occurrence]:
+    """Runs by their uuid: these, or all of them."""
+    rows = conn.execute(ALL) if uuids is None else conn.execute(SOME, {"uuids": list(uuids)})
+    return {row.uuid: Occurrence(*row) for row in rows}
+
+
+def write_references(conn: sa.Connection, rows: Sequence[Reference], at: datetime) -> None:
+    """Keep entries of vendors' small tables as last read."""
+    latest = {
+        (item.source, item.kind, item.reference_id): {
+            "source": item.source,
+            "kind": item.kind,
+            "reference_id": item.reference_id,
+            "body": item.body,
+        }
+        for item in rows
+    }
+    if latest:
+        conn.execute(KEEP_REFERENCES, {"rows": as_json(list(latest.values())), "at": at})
+
+
+def references(conn: sa.Connection, source: str, kind: str) -> dict[str, dict[str, Any]]:
+    """One of a vendor's small tables: id -> its body."""
+    return {row.reference_id: row.body for row in conn.execute(REFERENCES, {"source": source, "kind": kind})}

@@ -1,0 +1,107 @@
+"""Plans as shown, so that what was approved is what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.domain.changes import Plan
+from app.store.change_rows import from_row, to_row
+from app.store.schema import plan as table
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """A plan with when it was made and how far it went: shown, applying or applied."""
+
+    plan: Plan
+    state: str
+    made_at: datetime
+    score_ids: Mapping[int, int]
+    before: Mapping[str, Mapping[str, Any]]
+
+
+def save(
+    conn: sa.Connection,
+    plan: Plan,
+    score_ids: Mapping[int, int],
+    before: Mapping[str, Mapping[str, Any]],
+    at: datetime,
+    run_id: int | None = None,
+) -> None:
+    """Keep a plan under its fingerprint, with the score of each person that caused it and, by change key,
+    what HubSpot held before.
+
+    The same changes shown twice are one row, with the newer time.
+    """
+    row = {
+        "fingerprint": plan.fingerprint,
+        "run_id": run_id,
+        "made_at": at,
+        "state": "shown",
+        "changes": [to_row(change) for change in plan.changes],
+        "unsafe": list(plan.unsafe),
+        "counts": dict(plan.counts),
+        "score_ids": {str(person): score for person, score in score_ids.items()},
+        "before": dict(before),
+    }
+    statement = insert(table).values(row)
+    conn.execute(
+        statement.on_conflict_do_update(
+            index_elements=[table.c.fingerprint],
+            set_={"made_at": at, "unsafe": statement.excluded.unsafe},
+            where=table.c.state == "shown",
+        )
+    )
+
+
+def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
+    """The plan shown under `fingerprint`, or None."""
+    row = conn.execute(sa.select(table).where(table.c.fingerprint == fingerprint)).mappings().first()
+    if row is None:
+        return None
+    return StoredPlan(
+        plan=Plan(
+            changes=tuple(from_row(item) for item in row["changes"]),
+            fingerprint=row["fingerprint"],
+            unsafe=tuple(row["unsafe"]),
+            counts=row["counts"],
+        ),
+        state=row["state"],
+        made_at=row["made_at"],
+        score_ids={int(person): score for person, score in row["score_ids"].items()},
+        before=row["before"],
+    )
+
+
+def mark(conn: sa.Connection, fingerprint: str, state: str, at: datetime) -> None:
+    """Move a plan on: "applying", then "applied"."""
+    applied_at = at if state == "applied" else None
+    conn.execute(
+        sa.update(table).where(table.c.fingerprint == fingerprint).values(state=state, applied_at=applied_at)
+    )
+
+
+def interrupted(conn: sa.Connection) -> list[str]:
+    """Fingerprints of plans whose apply was begun and not finished, oldest first."""
+    query = sa.select(table.c.fingerprint).where(table.c.state == "applying").order_by(table.c.made_at)
+    return list(conn.execute(query).scalars())
+
+
+def count_released(conn: sa.Connection) -> int:
+    """How many plans were ever applied, in part or whole. The first one waits for a person."""
+    query = sa.select(sa.func.count()).where(table.c.state != "shown")
+    return conn.execute(query).scalar_one()
+
+
+def last_waiting(conn: sa.Connection) -> StoredPlan | None:
+    """The newest plan that waits for a person, or None."""
+    newest = conn.execute(
+        sa.select(table.c.fingerprint, table.c.state).order_by(table.c.made_at.desc()).limit(1)
+    ).first()
+    return load(conn, newest.fingerprint) if newest is not None and newest.state == "shown" else None

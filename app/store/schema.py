@@ -1,0 +1,334 @@
+"""Every table of Savia, in the order the line runs. Written by migrations, read by the store's files.
+
+Rows keep the id of the row that caused them, so that one lead's line can be read backwards.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = sa.MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+
+Id = sa.BigInteger
+Stamp = sa.DateTime(timezone=True)
+# Keys are compared and ordered byte by byte on every server, whatever its locale.
+Key = sa.Text(collation="C")
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", Id, sa.Identity(always=True), primary_key=True)
+
+
+# --- receive ---------------------------------------------------------------------------------------------
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    _id(),
+    sa.Column("delivery_key", Key, nullable=False, unique=True, comment="sha256 of vendor and raw body"),
+    sa.Column("source", Key, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", Stamp, nullable=False),
+    sa.Column("state", Key, nullable=False, comment="new, done, ignored, quarantined"),
+    sa.Column("settled_at", Stamp),
+)
+# Only what waits is indexed: finding work costs the same however long the history is.
+sa.Index("ix_inbox_new", inbox.c.id, postgresql_where=inbox.c.state == "new")
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    _id(),
+    sa.Column("fault_key", Key, nullable=False, unique=True, comment="sha256 of source, stream and payload"),
+    sa.Column("source", Key, nullable=False),
+    sa.Column("stream", Key, nullable=False, comment="empty when the body could not be read at all"),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("payload", JSONB, comment="the record; null when only the raw inbox body exists"),
+    sa.Column("inbox_id", Id),
+    sa.Column("run_id", Id),
+    sa.Column("state", Key, nullable=False, comment="open, replayed"),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("replayed_at", Stamp),
+)
+
+cursor = sa.Table(
+    "cursor",
+    metadata,
+    sa.Column("source", Key, primary_key=True),
+    sa.Column("stream", Key, primary_key=True),
+    sa.Column("position", JSONB, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+)
+
+# --- people ----------------------------------------------------------------------------------------------
+
+person = sa.Table(
+    "person",
+    metadata,
+    _id(),
+    sa.Column("created_at", Stamp, nullable=False),
+)
+
+identity = sa.Table(
+    "identity",
+    metadata,
+    _id(),
+    sa.Column("vendor", Key, nullable=False),
+    sa.Column("kind", Key, nullable=False),
+    sa.Column("value", Key, nullable=False),
+    sa.Column("person_id", Id, sa.ForeignKey("person.id"), nullable=False, index=True),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("ended_at", Stamp, comment="a contact id that HubSpot merged into another: found, not written"),
+    sa.UniqueConstraint("vendor", "kind", "value", name="uq_identity"),
+)
+
+merge = sa.Table(
+    "merge",
+    metadata,
+    _id(),
+    sa.Column("kept_person_id", Id, nullable=False),
+    sa.Column("merged_person_id", Id, nullable=False),
+    sa.Column("identity_ids", ARRAY(Id), nullable=False, comment="what moved: moving them back undoes it"),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("merged_at", Stamp, nullable=False),
+)
+
+profile = sa.Table(
+    "profile",
+    metadata,
+    sa.Column("identity_id", Id, sa.ForeignKey("identity.id"), primary_key=True),
+    sa.Column("source", Key, primary_key=True),
+    sa.Column("fields", JSONB, nullable=False),
+    sa.Column("observed_at", Stamp, nullable=False),
+    sa.Column("inbox_id", Id),
+    sa.Column("run_id", Id),
+)
+
+# --- facts -----------------------------------------------------------------------------------------------
+
+observation = sa.Table(
+    "observation",
+    metadata,
+    _id(),
+    sa.Column("source", Key, nullable=False),
+    sa.Column("key", Key, nullable=False, comment="the source's own key of this event"),
+    sa.Column("kind", Key, nullable=False),
+    sa.Column("identity_id", Id, sa.ForeignKey("identity.id"), index=True, comment="null: anonymous"),
+    sa.Column("occurred_at", Stamp, nullable=False),
+    sa.Column("quantity", sa.Double, nullable=False),
+    sa.Column("scope", Key, nullable=False),
+    sa.Column("attributes", JSONB, nullable=False),
+    sa.Column("inbox_id", Id),
+    sa.Column("run_id", Id),
+    sa.UniqueConstraint("source", "key", name="uq_observation"),
+)
+# A webinar run that changes (its end becomes known) touches everybody who was there.
+sa.Index("ix_observation_scope", observation.c.scope, postgresql_where=observation.c.scope != "")
+
+occurrence = sa.Table(
+    "occurrence",
+    metadata,
+    sa.Column("source", Key, primary_key=True),
+    sa.Column("uuid", Key, primary_key=True),
+    sa.Column("webinar_id", Key, nullable=False, index=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("starts_at", Stamp, nullable=False),
+    sa.Column("ends_at", Stamp),
+    sa.Column("created_at", Stamp),
+    sa.Column("host_id", Key, nullable=False),
+)
+
+deal = sa.Table(
+    "deal",
+    metadata,
+    sa.Column("source", Key, primary_key=True),
+    sa.Column("deal_id", Key, primary_key=True),
+    sa.Column("contact_ids", ARRAY(Key), nullable=False),
+    sa.Column("pipeline", Key, nullable=False),
+    sa.Column("stage", Key, nullable=False),
+    sa.Column("amount", sa.Numeric),
+    sa.Column("is_closed", sa.Boolean, nullable=False),
+    sa.Column("is_won", sa.Boolean, nullable=False),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("closed_at", Stamp),
+    sa.Column("modified_at", Stamp, nullable=False),
+    sa.Column("run_id", Id),
+)
+sa.Index("ix_deal_contact_ids", deal.c.contact_ids, postgresql_using="gin")
+
+reference = sa.Table(
+    "reference",
+    metadata,
+    sa.Column("source", Key, primary_key=True),
+    sa.Column("kind", Key, primary_key=True),
+    sa.Column("reference_id", Key, primary_key=True),
+    sa.Column("body", JSONB, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+)
+
+# The contacts a webhook named: they wait to be re-read from HubSpot.
+hint = sa.Table(
+    "hint",
+    metadata,
+    sa.Column("contact_id", Key, primary_key=True),
+    sa.Column("hinted_at", Stamp, nullable=False),
+    sa.Column("inbox_id", Id),
+)
+
+# Erasures asked for by HubSpot: proof without personal data.
+erasure = sa.Table(
+    "erasure",
+    metadata,
+    _id(),
+    sa.Column("subject_hash", Key, nullable=False, comment="sha256 of vendor and contact id"),
+    sa.Column("erased_at", Stamp, nullable=False),
+    sa.Column("row_counts", JSONB, nullable=False),
+)
+
+# --- understand ------------------------------------------------------------------------------------------
+
+# People whose facts changed since their score: the work list of rescore.
+touched = sa.Table(
+    "touched",
+    metadata,
+    sa.Column("person_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("touched_at", Stamp, nullable=False),
+)
+# The longest waiting first, without sorting a backfill's million people for each lot.
+sa.Index("ix_touched_oldest", touched.c.touched_at, touched.c.person_id)
+
+activity = sa.Table(
+    "activity",
+    metadata,
+    sa.Column("person_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("kind", Key, primary_key=True),
+    sa.Column("fact_key", Key, primary_key=True),
+    sa.Column("occurred_at", Stamp, nullable=False),
+    sa.Column("quantity", sa.Double, nullable=False),
+    sa.Column("attributes", JSONB, nullable=False),
+    sa.Column("observation_ids", ARRAY(Id), nullable=False),
+)
+
+feature = sa.Table(
+    "feature",
+    metadata,
+    sa.Column("person_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("values", JSONB, nullable=False),
+    sa.Column("computed_at", Stamp, nullable=False),
+)
+
+score = sa.Table(
+    "score",
+    metadata,
+    _id(),
+    sa.Column("person_id", Id, nullable=False),
+    sa.Column("value", sa.SmallInteger, nullable=False),
+    sa.Column("band", Key, nullable=False),
+    sa.Column("probability", sa.Double),
+    sa.Column("method", Key, nullable=False),
+    sa.Column("engagement", sa.Double, nullable=False),
+    sa.Column("receipt", JSONB, nullable=False),
+    sa.Column("scored_at", Stamp, nullable=False),
+)
+# The newest row of a person is the score; the older ones are its history.
+sa.Index("ix_score_person", score.c.person_id, score.c.id.desc())
+
+# --- decide and write ------------------------------------------------------------------------------------
+
+plan = sa.Table(
+    "plan",
+    metadata,
+    sa.Column("fingerprint", Key, primary_key=True),
+    sa.Column("run_id", Id),
+    sa.Column("made_at", Stamp, nullable=False),
+    sa.Column("state", Key, nullable=False, comment="shown, applying, applied"),
+    sa.Column("changes", JSONB, nullable=False),
+    sa.Column("unsafe", JSONB, nullable=False),
+    sa.Column("counts", JSONB, nullable=False),
+    sa.Column("score_ids", JSONB, nullable=False, comment="person id -> the score that caused the changes"),
+    sa.Column("before", JSONB, nullable=False, comment="change key -> what HubSpot held"),
+    sa.Column("applied_at", Stamp),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    _id(),
+    sa.Column("fingerprint", Key, nullable=False),
+    sa.Column("change_key", Key, nullable=False, comment="natural key of the change within its plan"),
+    sa.Column("kind", Key, nullable=False),
+    sa.Column("person_id", Id),
+    sa.Column("contact_id", Key),
+    sa.Column("subject", Key, nullable=False, comment="list, workflow or task key; empty for properties"),
+    sa.Column("change", JSONB, nullable=False),
+    sa.Column("before", JSONB, comment="what HubSpot held just before: undo writes it back"),
+    sa.Column("score_id", Id, comment="the score that caused it"),
+    sa.Column("run_id", Id),
+    sa.Column("state", Key, nullable=False, comment="intent, done, rejected"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("intended_at", Stamp, nullable=False),
+    sa.Column("settled_at", Stamp),
+    sa.UniqueConstraint("fingerprint", "change_key", name="uq_ledger"),
+)
+sa.Index("ix_ledger_person", ledger.c.person_id, ledger.c.id.desc())
+sa.Index("ix_ledger_intent", ledger.c.id, postgresql_where=ledger.c.state == "intent")
+sa.Index("ix_ledger_once", ledger.c.kind, ledger.c.person_id, ledger.c.subject)
+
+# People whose score or counts changed since HubSpot was last considered for them: the work list of
+# write_back.
+unwritten = sa.Table(
+    "unwritten",
+    metadata,
+    sa.Column("person_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("since", Stamp, nullable=False),
+)
+
+# What HubSpot holds of ours per contact, as last written or read: the ledger folded together, so that
+# finding what changed does not read years of it.
+mirror = sa.Table(
+    "mirror",
+    metadata,
+    sa.Column("contact_id", Key, primary_key=True),
+    sa.Column("person_id", Id, nullable=False, index=True),
+    sa.Column("properties", JSONB, nullable=False),
+    sa.Column("lists", ARRAY(sa.Text), nullable=False),
+    sa.Column("score_id", Id, comment="the score these values show"),
+    sa.Column("updated_at", Stamp, nullable=False),
+)
+
+# --- runs ------------------------------------------------------------------------------------------------
+
+run = sa.Table(
+    "run",
+    metadata,
+    _id(),
+    sa.Column("job", Key, nullable=False),
+    sa.Column("started_at", Stamp, nullable=False),
+    sa.Column("progress", JSONB, nullable=False),
+    sa.Column("finished_at", Stamp),
+    sa.Column("result", JSONB),
+    sa.Column("error", sa.Text),
+)
+sa.Index("ix_run_job", run.c.job, run.c.id.desc())
+
+clock_slot = sa.Table(
+    "clock_slot",
+    metadata,
+    sa.Column("job", Key, primary_key=True),
+    sa.Column("slot", Stamp, primary_key=True),
+    sa.Column("deferred_at", Stamp, nullable=False),
+)
+
+# The calls booked against a vendor's rate limit: one window, shared by every process.
+call_slot = sa.Table(
+    "call_slot",
+    metadata,
+    sa.Column("name", Key, nullable=False),
+    sa.Column("at", Stamp, nullable=False),
+    prefixes=["UNLOGGED"],
+)
+sa.Index("ix_call_slot_name_at", call_slot.c.name, call_slot.c.at)

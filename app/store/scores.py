@@ -1,0 +1,114 @@
+"""Features as last computed, and every score a person has had: the newest row is the score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.domain.records import Features, Reason, Score
+from app.store.encoding import as_json
+
+ENGAGEMENT_STEP = 0.05
+"""A smaller move of engagement alone is no new score: time moves everybody's a little, every hour."""
+
+SAVE_FEATURES = sa.text("""
+    INSERT INTO feature (person_id, values, computed_at)
+    SELECT person_id, values, :at
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(person_id bigint, values jsonb) ORDER BY person_id
+    ON CONFLICT (person_id) DO UPDATE SET values = excluded.values, computed_at = excluded.computed_at
+""")
+FEATURES = sa.text("SELECT person_id, values FROM feature WHERE person_id = ANY(CAST(:ids AS bigint[]))")
+APPEND = sa.text("""
+    INSERT INTO score (person_id, value, band, probability, method, engagement, receipt, scored_at)
+    SELECT person_id, value, band, probability, method, engagement, receipt, :at
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
+        person_id bigint, value smallint, band text, probability double precision, method text,
+        engagement double precision, receipt jsonb)
+    ORDER BY person_id
+""")
+COLUMNS = "s.id, s.person_id, s.value, s.band, s.receipt, s.method, s.engagement, s.probability, s.scored_at"
+LATEST = sa.text(f"""
+    SELECT {COLUMNS} FROM unnest(CAST(:ids AS bigint[])) AS wanted(person_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM score WHERE score.person_id = wanted.person_id ORDER BY score.id DESC LIMIT 1) AS s
+""")  # noqa: S608  constants only
+HISTORY = sa.text(f"SELECT {COLUMNS} FROM score s WHERE person_id = :id ORDER BY id DESC")  # noqa: S608  constants
+# Who was merged into somebody else has no names left, and no score of their own.
+ALL_IDS = sa.text("""
+    SELECT id FROM person
+    WHERE id > :after AND EXISTS (SELECT FROM identity WHERE identity.person_id = person.id)
+    ORDER BY id LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScore:
+    """A score as it was given, with its row's id: what a write to HubSpot is traced back to."""
+
+    id: int
+    person_id: int
+    score: Score
+    scored_at: datetime
+
+
+def save_features(conn: sa.Connection, values: Mapping[int, Features], at: datetime) -> None:
+    """The features of these people, as of now."""
+    rows = [{"person_id": person_id, "values": features} for person_id, features in values.items()]
+    if rows:
+        conn.execute(SAVE_FEATURES, {"rows": as_json(rows), "at": at})
+
+
+def features_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Features]:
+    """The features last computed; who has none is absent."""
+    return {row.person_id: row.values for row in conn.execute(FEATURES, {"ids": list(person_ids)})}
+
+
+def save(conn: sa.Connection, scores: Mapping[int, Score], at: datetime) -> set[int]:
+    """Append scores that differ from the person's last one. Returns the people who got a new row."""
+    last = latest(conn, list(scores))
+    changed = {
+        person_id: score
+        for person_id, score in scores.items()
+        if person_id not in last or _differs(last[person_id].score, score)
+    }
+    rows = [{"person_id": person_id, **asdict(score)} for person_id, score in changed.items()]
+    if rows:
+        conn.execute(APPEND, {"rows": as_json(rows), "at": at})
+    return set(changed)
+
+
+def latest(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, StoredScore]:
+    """The score of each person; who was never scored is absent."""
+    rows = conn.execute(LATEST, {"ids": list(person_ids)})
+    return {row.person_id: _stored(row) for row in rows}
+
+
+def history(conn: sa.Connection, person_id: int) -> list[StoredScore]:
+    """Every score this person has had, newest first."""
+    return [_stored(row) for row in conn.execute(HISTORY, {"id": person_id})]
+
+
+def all_person_ids(conn: sa.Connection, after: int, limit: int) -> list[int]:
+    """The next people by id, for going through everybody in lots."""
+    return list(conn.scalars(ALL_IDS, {"after": after, "limit": limit}))
+
+
+def _differs(old: Score, new: Score) -> bool:
+    if abs(new.engagement - old.engagement) >= ENGAGEMENT_STEP:
+        return True
+    return (old.value, old.band, old.method, old.receipt) != (new.value, new.band, new.method, new.receipt)
+
+
+def _stored(row: sa.Row[tuple[int, ...]]) -> StoredScore:
+    score = Score(
+        value=row.value,
+        band=row.band,
+        receipt=tuple(Reason(**reason) for reason in row.receipt),
+        method=row.method,
+        engagement=row.engagement,
+        probability=row.probability,
+    )
+    return StoredScore(row.id, row.person_id, score, row.scored_at)

@@ -1,0 +1,27 @@
+"""Webhook endpoints: verify, store, answer. A vendor waits three to five seconds and retries what failed."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.pipeline.receive import receive
+from app.services import Services
+
+
+def make_blueprint(services: Services) -> Blueprint:
+    """`POST /webhooks/<vendor>` for every vendor that is on."""
+    routes = Blueprint("webhooks", __name__)
+
+    @routes.post("/webhooks/<vendor>")
+    def deliver(vendor: str) -> Response:
+        source = services.webhooks.get(vendor)
+        if source is None:
+            return Response("404 this webhook is off: see /setup for what it lacks\n", 404)
+        received = receive(
+            services, source, dict(request.headers), request.get_data(cache=False), services.clock()
+        )
+        if not received.accepted:
+            return Response("401 bad or missing signature\n", 401)
+        return jsonify(received.answer) if received.answer else Response(status=204)
+
+    return routes

@@ -1,0 +1,169 @@
+"""The one file that names every connector: Settings -> Services, the engine's steps, the web application."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from app import log
+from app.config import Settings, load_settings, missing_secrets
+from app.domain.ports import ContactReader, Destination, PullSource, WebhookSource
+from app.engine import Engine, Step
+from app.pipeline import steps
+from app.services import Services
+from app.store import embedded, migrate
+from app.store.call_slots import SharedLimit
+from app.store.database import make_engine
+from mappings.load import Mappings, load_mappings
+
+if TYPE_CHECKING:
+    from connectors.hubspot.destination import HubSpotDestination
+    from connectors.hubspot.source import HubSpotSource
+
+EMBEDDED_FOLDER = Path("var/pg")
+"""Where the embedded server keeps its data when no DATABASE_URL is given."""
+
+
+@contextmanager
+def open_services(environ: Mapping[str, str]) -> Iterator[Services]:
+    """Services for as long as the block lasts. Without DATABASE_URL the embedded server runs that long too.
+
+    Raises BadConfig with every fault of settings and mappings.
+    """
+    settings = load_settings(environ)
+    with _database_url(settings) as url:
+        services = make_services(settings, url)
+        try:
+            yield services
+        finally:
+            services.database.dispose()
+
+
+@contextmanager
+def _database_url(settings: Settings) -> Iterator[str]:
+    if settings.secrets.database_url:
+        yield settings.secrets.database_url
+        return
+    with embedded.EmbeddedServer.start(EMBEDDED_FOLDER) as server:
+        engine = make_engine(server.url)
+        migrate.upgrade(engine)
+        engine.dispose()
+        yield server.url
+
+
+def make_services(settings: Settings, database_url: str) -> Services:
+    """Everything the line runs on. No call is made to any vendor yet."""
+    mappings = load_mappings()
+    off = missing_secrets(settings.secrets)
+    sources: dict[str, PullSource] = {}
+    database = make_engine(database_url)
+    destination: Destination | None = None
+    contacts: ContactReader | None = None
+    if "HubSpot" not in off:
+        source, destination = _hubspot(settings, mappings, database)
+        sources["hubspot"], contacts = source, source
+    if "Zoom" not in off:
+        sources["zoom"] = _zoom(settings)
+    return Services(
+        settings=settings,
+        database=database,
+        mappings=mappings,
+        sources=sources,
+        webhooks=_webhooks(settings, off),
+        destination=destination,
+        contacts=contacts,
+        off=off,
+        clock=clock,
+    )
+
+
+def _hubspot(
+    settings: Settings, mappings: Mappings, database: sa.Engine
+) -> tuple[HubSpotSource, HubSpotDestination]:
+    from connectors.hubspot.client import BURST_SECONDS, SEARCHES_PER_SECOND, HubSpotClient
+    from connectors.hubspot.destination import HubSpotDestination
+    from connectors.hubspot.source import HubSpotSource
+    from mappings.load import contact_properties, deal_properties
+
+    client = HubSpotClient(
+        settings.secrets.hubspot_access_token,
+        base_url=settings.hubspot.base_url,
+        api_version=settings.hubspot.api_version,
+        burst=SharedLimit(database, "hubspot", settings.hubspot.calls_per_10_seconds, BURST_SECONDS),
+        searches=SharedLimit(database, "hubspot search", SEARCHES_PER_SECOND, 1),
+    )
+    source = HubSpotSource(client, contact_properties(mappings), deal_properties(mappings))
+    return source, HubSpotDestination(client)
+
+
+def _zoom(settings: Settings) -> PullSource:
+    from connectors.zoom.client import ZoomClient
+    from connectors.zoom.pull import ZoomSource
+
+    client = ZoomClient(
+        settings.secrets.zoom_account_id,
+        settings.secrets.zoom_client_id,
+        settings.secrets.zoom_client_secret,
+        base_url=settings.zoom.base_url,
+        oauth_url=settings.zoom.oauth_url,
+    )
+    return ZoomSource(client, settings.zoom.hosts)
+
+
+def _webhooks(settings: Settings, off: Mapping[str, Sequence[str]]) -> dict[str, WebhookSource]:
+    from connectors.hubspot.webhook import HubSpotWebhook
+    from connectors.zoom.webhook import ZoomWebhook
+
+    found: dict[str, WebhookSource] = {}
+    if "HubSpot webhooks" not in off:
+        found["hubspot"] = HubSpotWebhook(settings.secrets.hubspot_client_secret, settings.public_url)
+    if "Zoom webhooks" not in off:
+        found["zoom"] = ZoomWebhook(settings.secrets.zoom_webhook_secret)
+    return found
+
+
+def make_line(services: Services) -> Engine:
+    """The engine with the steps of the line, each asking for the one that follows it."""
+    return Engine(
+        services.database,
+        [
+            Step("absorb", lambda now: steps.absorb(services, now), priority=30),
+            Step("rescore", lambda now: steps.rescore(services, now), priority=20),
+            Step("write_back", lambda now: steps.write_back(services, now), priority=20),
+            Step("sync", lambda now: steps.sync(services, now), priority=10),
+            Step("decay", lambda now: steps.decay(services, now), priority=0),
+        ],
+        wake=lambda: steps.waiting(services),
+        clock=services.clock,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """`app.wiring:web`, the WSGI application, made when a server first asks: importing wires nothing."""
+    if name != "web":
+        raise AttributeError(name)
+    from app.web import create_app
+
+    log.set_up()
+    settings = load_settings(os.environ)
+    url = settings.secrets.database_url or _embedded_for_life()
+    return create_app(make_services(settings, url))
+
+
+def _embedded_for_life() -> str:
+    """A server on its own, without `jobs all`, shares the embedded database until it ends."""
+    server = embedded.EmbeddedServer.start(EMBEDDED_FOLDER)
+    atexit.register(server.stop)
+    return server.url
+
+
+def clock() -> datetime:
+    """The one place that asks what time it is."""
+    return datetime.now(UTC)

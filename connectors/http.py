@@ -1,0 +1,289 @@
+"""The one HTTP session below every REST vendor: time-outs, retries by kind of failure, limits, counting.
+
+A vendor's client says how to sign a call (`auth`) and how to read a failed answer (`explain`); when to try
+again, how long to wait and what may already have been applied is decided here, once.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Protocol
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ContentDecodingError, Timeout
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.util import Retry
+
+from app.domain.errors import BadCredentials, SaviaError, TryLater
+
+USER_AGENT = "savia/1"
+THREADS = 8
+LONGEST_WAIT = timedelta(seconds=60)
+"""A longer wait belongs to the job's schedule, not to a sleeping worker."""
+
+Explain = Callable[[int, Any, Mapping[str, str]], SaviaError | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A vendor's answer. `body` is parsed JSON, None when empty; `headers` disregard case."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+class CallLimit(Protocol):
+    """A window of calls, shared by whoever holds it. `seconds` is the window's length."""
+
+    seconds: float
+
+    def wait(self) -> None:
+        """Take the next free place in the window and block until it has come."""
+        ...
+
+
+class RateLimit:
+    """At most `calls` in any `seconds`: a sliding window shared by every thread that holds it."""
+
+    def __init__(
+        self,
+        calls: int,
+        seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._slots: deque[float] = deque(maxlen=calls)
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Take the next free place in the window and block until it has come."""
+        with self._lock:
+            now = self._clock()
+            full = len(self._slots) == self._slots.maxlen
+            slot = max(now, self._slots[0] + self.seconds) if full else now
+            self._slots.append(slot)
+        if slot > now:
+            self._sleep(slot - now)
+
+
+class PageLoopGuard:
+    """Notices a vendor that hands out the same page token twice, which would be read for ever."""
+
+    def __init__(self, vendor: str = "the vendor") -> None:
+        self._vendor = vendor
+        self._seen: set[str] = set()
+
+    def check(self, token: str) -> None:
+        """Raises TryLater for a token seen before in this listing."""
+        if token in self._seen:
+            raise TryLater(
+                f"{self._vendor}: the same page was offered twice; the listing is started again later"
+            )
+        self._seen.add(token)
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """The wait an answer asks for in Retry-After: seconds, an HTTP date or an ISO-8601 date-time.
+
+    A date is read against the answer's own Date, so that a wrong clock on either side does no harm. None
+    where nothing was asked or it cannot be read.
+    """
+    asked = headers.get("Retry-After", "").strip()
+    if not asked:
+        return None
+    try:
+        return max(timedelta(), timedelta(seconds=float(asked)))
+    except (ValueError, OverflowError):
+        pass  # not a number of seconds: a date
+    until = _moment(asked)
+    if until is None:
+        return None
+    answered = _moment(headers.get("Date", "")) or datetime.now(UTC)
+    return max(timedelta(), until - answered)
+
+
+def _moment(text: str) -> datetime | None:
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = read(text)
+        except ValueError:
+            continue
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
+
+
+class HttpSession:
+    """One vendor's connection pool and rules. Safe to share between threads; `close` it at the end.
+
+    `auth` gives the headers that sign a call and is asked anew for every attempt. `explain` reads every
+    answer outside 2xx: the error to raise, or None where the caller wants that answer (a 404 that means
+    "not there"). `calls` counts answers by class for the run record: "2xx", "4xx", "429", "no answer" ...
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        base_url: str,
+        *,
+        auth: Callable[[], Mapping[str, str]],
+        explain: Explain,
+        timeout: tuple[float, float] = (5, 30),
+        attempts: int = 5,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.vendor = vendor
+        self.calls: Counter[str] = Counter()
+        self._base_url = base_url.rstrip("/")
+        self._auth = auth
+        self._explain = explain
+        self._timeout = timeout
+        self._attempts = attempts
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._session = _new_session()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        limits: Sequence[CallLimit] = (),
+        repeatable: bool = True,
+        on_unauthorized: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Send one call and answer with what came back, trying again where that is safe.
+
+        A call that is not `repeatable` is sent again only when it was certainly not applied (refused
+        connection, 4xx); otherwise it raises TryLater(maybe_applied=True). `on_unauthorized` (drop the
+        token) earns one more try after a 401. A wait over 60 s is raised at once. Raises what `explain`
+        returns; TryLater when the attempts are used up.
+        """
+        request = {
+            "method": method,
+            "url": self._base_url + path,
+            "params": params,
+            "json": json,
+            "data": form,
+        }
+        failures = 0
+        while True:
+            self._wait_for(limits)
+            headers = self._auth()
+            try:
+                answer = self._send(request, headers, repeatable=repeatable)
+                if answer.status == 401 and on_unauthorized:
+                    on_unauthorized()
+                    on_unauthorized = None
+                    continue
+                return self._judge(answer, repeatable=repeatable)
+            except TryLater as failure:
+                failures += 1
+                if failure.maybe_applied or failures >= self._attempts:
+                    raise
+                self._back_off(failure, failures)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _wait_for(self, limits: Sequence[CallLimit]) -> None:
+        """The longest window first: a place in a short one is then used at the moment it was given for."""
+        for limit in sorted(limits, key=lambda limit: limit.seconds, reverse=True):
+            limit.wait()
+
+    def _send(self, request: Mapping[str, Any], headers: Mapping[str, str], *, repeatable: bool) -> Answer:
+        try:
+            response = self._session.request(
+                **request, headers=dict(headers), timeout=self._timeout, allow_redirects=False
+            )
+        except (requests.ConnectionError, Timeout, ChunkedEncodingError, ContentDecodingError) as failure:
+            self._count("no answer")
+            raise TryLater(
+                f"{self.vendor}: no complete answer; check its status page and the network if this goes on",
+                maybe_applied=not repeatable and not _never_sent(failure),
+            ) from None  # requests' own text holds the address with its query
+        status = response.status_code
+        self._count("429" if status == 429 else f"{status // 100}xx")
+        return Answer(status, self._body(response, repeatable=repeatable), response.headers)
+
+    def _body(self, response: requests.Response, *, repeatable: bool) -> Any:
+        """Parsed JSON, or None for nothing and for a failure told in another form (a proxy's HTML page)."""
+        if not response.content:
+            return None
+        status = response.status_code
+        content_type = response.headers.get("Content-Type", "json").lower()
+        if "json" in content_type:
+            try:
+                return response.json()
+            except ValueError:
+                pass  # cut short: judged below like any other form
+        if 300 <= status < 500:
+            return None
+        raise TryLater(
+            f"{self.vendor}: the answer ({status}) is not whole JSON; check base_url if this goes on",
+            retry_after(response.headers),
+            maybe_applied=not repeatable,
+        )
+
+    def _judge(self, answer: Answer, *, repeatable: bool) -> Answer:
+        if 300 <= answer.status < 400:
+            # Followed, a redirect would hand our token to whoever it names.
+            raise BadCredentials(f"{self.vendor}: answers with a redirect; set base_url to its final address")
+        error = None if answer.status < 300 else self._explain(answer.status, answer.body, answer.headers)
+        if isinstance(error, TryLater):
+            applied = not repeatable and (error.maybe_applied or answer.status >= 500)
+            raise TryLater(
+                str(error), error.after or retry_after(answer.headers), maybe_applied=applied
+            ) from error
+        if error:
+            raise error
+        return answer
+
+    def _back_off(self, failure: TryLater, failures: int) -> None:
+        if failure.after and failure.after > LONGEST_WAIT:
+            raise failure
+        wanted = failure.after.total_seconds() if failure.after else min(20.0, 0.5 * 2**failures)
+        # Jitter: eight threads stopped by the same 429 must not come back together.
+        self._sleep(wanted * (1 + random.random() / 4))
+
+    def _count(self, outcome: str) -> None:
+        with self._lock:
+            self.calls[outcome] += 1
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=THREADS, max_retries=Retry(0, read=False))
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers["User-Agent"] = USER_AGENT
+    session.headers["Accept"] = "application/json"
+    # With an auth of its own the session leaves ~/.netrc alone, yet still finds the proxies and certificates
+    # that the environment names.
+    session.auth = lambda prepared: prepared
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+def _never_sent(failure: requests.RequestException) -> bool:
+    """Did the connection fail before a byte of the call was sent?"""
+    if isinstance(failure, ConnectTimeout):
+        return True
+    cause = failure.args[0] if failure.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)

@@ -1,0 +1,91 @@
+"""HubSpot's token, address, version and limits in one place; every call of this connector goes through it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from connectors.http import Answer, CallLimit, HttpSession, RateLimit
+from connectors.hubspot.errors import explain
+from connectors.hubspot.paths import BatchVerb, ObjectType, Paths
+from connectors.hubspot.vendor_package import VendorPackage
+
+SEARCHES_PER_SECOND = 4
+"""HubSpot allows 5 a second for the whole account; one is left for the others."""
+
+BURST_CALLS = 190
+
+BURST_SECONDS = 10.1
+"""HubSpot counts over 10 s as calls arrive; the tenth more covers calls that overtake each other."""
+
+BATCH = 100
+
+
+class HubSpotClient:
+    """Signed, limited, retried calls to one portal. `close` it at the end.
+
+    `burst` holds the plan's limit over BURST_SECONDS (100 calls on Free and Starter, 190 above), `searches`
+    SEARCHES_PER_SECOND; several processes that call one portal must share both.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str = "https://api.hubapi.com",
+        api_version: str = "2026-09",
+        *,
+        burst: CallLimit | None = None,
+        searches: CallLimit | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.paths = Paths(api_version)
+        self.session = HttpSession(
+            "HubSpot",
+            base_url,
+            auth=lambda: {"Authorization": f"Bearer {token}"},
+            explain=explain,
+            sleep=sleep,
+        )
+        self._burst = burst or RateLimit(BURST_CALLS, BURST_SECONDS, sleep=sleep)
+        self._searches = searches or RateLimit(SEARCHES_PER_SECOND, 1, sleep=sleep)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        repeatable: bool = True,
+    ) -> Any:
+        """The body of the answer. Raises TryLater, BadCredentials, BadRecord (errors.explain)."""
+        return self._call(method, path, params=params, json=json, repeatable=repeatable).body
+
+    def search(self, object_type: ObjectType, query: Mapping[str, Any]) -> Any:
+        """One page of a CRM search, within the account's own limit for searches."""
+        limits = (self._burst, self._searches)
+        return self.session.call("POST", self.paths.search(object_type), json=query, limits=limits).body
+
+    def batch(
+        self, object_type: ObjectType, verb: BatchVerb, body: Mapping[str, Any], *, repeatable: bool = True
+    ) -> Any:
+        """One batch of at most 100 inputs. A 207 is returned like a 200: its `errors` must be looked at."""
+        return self.call("POST", self.paths.batch(object_type, verb), json=body, repeatable=repeatable)
+
+    def account(self) -> Mapping[str, Any]:
+        """The portal's id, time zone and currency: the cheapest call that proves the token."""
+        details: Mapping[str, Any] = self.call("GET", self.paths.account())
+        return details
+
+    @cached_property
+    def package(self) -> VendorPackage:
+        """hubspot-api-client for the cold paths, speaking through this client."""
+        return VendorPackage(self._call, self.paths.of_vendor_package)
+
+    def close(self) -> None:
+        self.session.close()
+
+    def _call(self, method: str, path: str, **request: Any) -> Answer:
+        return self.session.call(method, path, limits=(self._burst,), **request)

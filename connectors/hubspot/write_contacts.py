@@ -1,0 +1,82 @@
+"""Contacts written: properties by batch update, new ones by batch upsert on their e-mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from app.domain.changes import CreateContact, EnrolInWorkflow, Outcome, SetProperties
+from connectors.hubspot.client import BATCH, HubSpotClient
+from connectors.hubspot.packing import batches, trace, write_batch
+from connectors.hubspot.records import read_by_email
+
+
+def set_properties(client: HubSpotClient, run: Iterable[SetProperties]) -> Iterator[Outcome]:
+    def send(batch: Sequence[SetProperties]) -> Any:
+        return _update(client, [(change.contact_id, change.properties) for change in batch])
+
+    for batch in batches(run, BATCH, _contact_id):
+        for _, outcome in write_batch(batch, send, _contact_id):
+            yield replace(outcome, contact_id="")
+
+
+def set_triggers(
+    client: HubSpotClient, batch: Sequence[EnrolInWorkflow]
+) -> Iterator[tuple[EnrolInWorkflow, Outcome]]:
+    """Write each enrolment's trigger property: the last step of an enrolment and the mark that it is done."""
+
+    def send(part: Sequence[EnrolInWorkflow]) -> Any:
+        return _update(client, [(c.contact_id, {c.trigger_property: str(c.triggered_at)}) for c in part])
+
+    for change, outcome in write_batch(batch, send, _contact_id):
+        yield change, replace(outcome, contact_id="")
+
+
+def create_contacts(client: HubSpotClient, run: Iterable[CreateContact]) -> Iterator[Outcome]:
+    """Upsert by e-mail. HubSpot may refuse a whole batch for one bad item, which is then found by halving."""
+
+    def send(batch: Sequence[CreateContact]) -> Any:
+        return client.batch("contacts", "upsert", {"inputs": [_upsert(*item) for item in enumerate(batch)]})
+
+    for batch in batches(run, BATCH, _email):
+        judged = list(write_batch(batch, send, _email))
+        yield from _with_contact_ids(client, judged)
+
+
+def _with_contact_ids(
+    client: HubSpotClient, judged: Sequence[tuple[CreateContact, Outcome]]
+) -> Iterator[Outcome]:
+    """An answer that names neither our trace id nor the address leaves the id to be read."""
+    unknown = [
+        change.email for change, outcome in judged if outcome.status == "done" and not outcome.contact_id
+    ]
+    rows = read_by_email(client, unknown, []) if unknown else {}
+    for change, outcome in judged:
+        row = rows.get(change.email.lower())
+        yield replace(outcome, contact_id=str(row["id"])) if row else outcome
+
+
+def _update(client: HubSpotClient, wanted: Sequence[tuple[str, Any]]) -> Any:
+    inputs = [
+        {"id": contact_id, "properties": dict(properties), "objectWriteTraceId": trace(position)}
+        for position, (contact_id, properties) in enumerate(wanted)
+    ]
+    return client.batch("contacts", "update", {"inputs": inputs})
+
+
+def _upsert(position: int, change: CreateContact) -> dict[str, Any]:
+    return {
+        "id": change.email,
+        "idProperty": "email",
+        "properties": dict(change.properties),
+        "objectWriteTraceId": trace(position),
+    }
+
+
+def _contact_id(change: SetProperties | EnrolInWorkflow) -> str:
+    return change.contact_id
+
+
+def _email(change: CreateContact) -> str:
+    return change.email.lower()

@@ -1,0 +1,56 @@
+"""Tasks for sales, 100 a call. HubSpot has no key of ours for a task, so its body's last line is our mark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from app.domain.changes import CreateTask, Outcome
+from connectors.hubspot.client import BATCH, HubSpotClient
+from connectors.hubspot.packing import chunks, trace, write_batch
+from connectors.hubspot.times import to_iso
+
+TASK_TO_CONTACT = 204
+_MARK = re.compile(r"savia:([^\n<]+)")
+
+
+def create_tasks(client: HubSpotClient, run: Iterable[CreateTask]) -> Iterator[Outcome]:
+    """Not repeated blindly: a create that may have been applied raises TryLater(maybe_applied=True)."""
+
+    def send(batch: Sequence[CreateTask]) -> Any:
+        inputs = [_input(position, change) for position, change in enumerate(batch)]
+        return client.batch("tasks", "create", {"inputs": inputs}, repeatable=False)
+
+    for batch in chunks(run, BATCH):
+        for change, outcome in write_batch(batch, send, lambda change: change.key):
+            yield Outcome(change.key, outcome.status, outcome.reason)
+
+
+def mark(key: str) -> str:
+    """The line that ends a task's body."""
+    return f"savia:{key}"
+
+
+def marks_in(body: str) -> set[str]:
+    """The keys a task's body is marked with; HubSpot may have wrapped its lines in HTML."""
+    return {found.strip() for found in _MARK.findall(body)}
+
+
+def _input(position: int, change: CreateTask) -> dict[str, Any]:
+    properties = {
+        "hs_timestamp": to_iso(change.due_at),
+        "hs_task_subject": change.subject,
+        "hs_task_body": f"{change.body}\n{mark(change.key)}",
+        "hs_task_status": "NOT_STARTED",
+        "hs_task_priority": change.priority,
+        "hs_task_type": change.task_type,
+    }
+    if change.owner_id:
+        properties["hubspot_owner_id"] = change.owner_id
+    kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": TASK_TO_CONTACT}
+    return {
+        "properties": properties,
+        "associations": [{"to": {"id": change.contact_id}, "types": [kind]}],
+        "objectWriteTraceId": trace(position),
+    }

@@ -1,0 +1,104 @@
+"""Show what would be written to HubSpot; write it when its fingerprint is given."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from app.domain.changes import Change, Plan
+from app.pipeline.apply import apply_plan, writing
+from app.pipeline.steps import recorded
+from app.pipeline.write_back import show_plan
+from app.services import Services
+from app.wiring import open_services
+from jobs.console import Console
+
+NAME = "write_back"
+HELP = "Show the plan of writes to HubSpot; --apply FINGERPRINT carries it out exactly as shown."
+
+SAMPLES = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Show or apply, and how to report."""
+    parser.add_argument(
+        "--apply", metavar="FINGERPRINT", help="carry out the plan shown under this fingerprint"
+    )
+    parser.add_argument("--json", action="store_true", help="report as JSON")
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Returns 0 for a plan shown or applied in full, 1 when HubSpot refused some of it."""
+    with open_services(os.environ) as services:
+        return _apply(services, args.apply, console) if args.apply else _show(services, console)
+
+
+def _show(services: Services, console: Console) -> int:
+    shown = show_plan(services, services.clock(), with_setup=True)
+    plan = shown.plan
+    if not plan.changes:
+        console.line("Nothing to write: HubSpot holds what it should.")
+    for line in describe(plan):
+        console.line(line)
+    if console.as_json:
+        console.report(
+            {
+                "fingerprint": plan.fingerprint if plan.changes else None,
+                "leads": shown.leads,
+                "counts": dict(plan.counts),
+                "unsafe": list(plan.unsafe),
+                "samples": {kind: [asdict(item) for item in items] for kind, items in _samples(plan).items()},
+            }
+        )
+    return 0
+
+
+def describe(plan: Plan) -> list[str]:
+    """A plan in words: counts, a few samples of each kind, the limits it passes, what to do next."""
+    if not plan.changes:
+        return []
+    lines = [f"Plan {plan.fingerprint}: {len(plan.changes)} changes. Nothing was written."]
+    for kind, items in _samples(plan).items():
+        lines.append(f"  {plan.counts[kind]:>7} {kind}")
+        lines += [f"            {_one_line(item)}" for item in items]
+    lines += [f"  waits for you: {reason}" for reason in plan.unsafe]
+    return [*lines, f"To carry it out: python -m jobs write_back --apply {plan.fingerprint}"]
+
+
+def _samples(plan: Plan) -> dict[str, Sequence[Change]]:
+    found: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        found.setdefault(type(change).__name__, []).append(change)
+    return {kind: items[:SAMPLES] for kind, items in found.items()}
+
+
+def _one_line(change: Change) -> str:
+    fields: dict[str, Any] = asdict(change)
+    shown = {
+        name: value
+        for name, value in fields.items()
+        if name not in {"key", "definition", "person_id", "email", "body"} and value != ""
+    }
+    if isinstance(shown.get("properties"), dict):
+        shown["properties"] = ", ".join(f"{name}={value}" for name, value in shown["properties"].items())
+    text = " ".join(f"{name}={value}" for name, value in shown.items()).replace("\n", " / ")
+    return text if len(text) <= 150 else text[:149] + "…"
+
+
+def _apply(services: Services, fingerprint: str, console: Console) -> int:
+    now = services.clock()
+    with writing(services), recorded(services, "write_back", now) as (run_id, report):
+        applied = apply_plan(services, fingerprint, now, released=True, run_id=run_id)
+        report.result = {
+            "run": run_id,
+            "plan": fingerprint,
+            "done": dict(applied.done),
+            "rejected": dict(applied.rejected),
+        }
+    console.report(report.result)
+    if applied.rejected:
+        console.error("HubSpot refused some of it: python -m jobs explain EMAIL shows the reason for a lead")
+    return 1 if applied.rejected else 0

@@ -1,0 +1,262 @@
+"""Zoom as a pull source, before an account made of the fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.domain.errors import BadCredentials, TryLater
+from connectors.zoom.pull import ZoomSource
+from tests.connectors.stand_in import Asked, Reply
+from tests.connectors.zoom.account import HELD, NOT_READY, NOW, OF_STREAM, Account, source, zoom
+from tests.contracts.pull_source import PullSourceContract
+
+
+class TestZoomSource(PullSourceContract):
+    now = NOW
+    paged_streams = ("registrants", "participants")
+
+    @pytest.fixture
+    def source(self) -> Iterator[ZoomSource]:
+        with source(Account()) as made:
+            yield made
+
+    @pytest.fixture
+    def looping(self) -> Iterator[Callable[[str], ZoomSource]]:
+        def same_token(stream: str) -> Account:
+            def instead(endpoint: str, name: str, asked: Asked) -> Reply | None:
+                label = "webinars" if stream == "webinars" else stream
+                return (
+                    Reply(200, {label: [], "next_page_token": "x"}) if endpoint == OF_STREAM[stream] else None
+                )
+
+            return Account(instead)
+
+        with ExitStack() as stack:
+            yield lambda stream: stack.enter_context(source(same_token(stream)))
+
+    def test_a_listing_of_webinars_that_repeats_its_token_raises_try_later(self, looping):
+        with pytest.raises(TryLater):
+            self.pull(looping("webinars"), "webinars")
+
+
+def payloads(
+    account: Account, stream: str, after: Any = None, now: datetime = NOW
+) -> tuple[list[dict[str, Any]], Any]:
+    with source(account) as made:
+        pages = list(made.pull(stream, after, now))
+    return [dict(record.payload) for page in pages for record in page.records], pages[-1].cursor
+
+
+def only(endpoint: str, name: str, reply: Reply) -> Account:
+    """The account, with one answer replaced."""
+    return Account(lambda at, of, asked: reply if (at, of) == (endpoint, name) else None)
+
+
+def test_every_run_is_known_once_held_ones_by_the_uuid_of_their_instance():
+    rows, _ = payloads(Account(), "webinars")
+    assert [(row["topic"], row["uuid"], bool(row["instance"])) for row in rows] == [
+        ("Café con datos", "aB3dE/fGSxOcWk1mZr8t2w==", True),
+        ("Café con datos", "Kd93+hTlQ1mzVbX6uYc7Ng==", True),
+        ("IA para pymes", HELD, True),
+        ("Automatizar sin programar", "p2BBBiAAAAAiAiAiiAii0w==", False),
+    ]
+    assert rows[2]["start_time"] == "2026-11-19T15:58:12.0000000+00:00"
+    assert rows[2]["created_at"]
+
+
+def test_only_runs_to_come_are_told_again_when_the_rest_is_complete():
+    _, cursor = payloads(Account(), "webinars")
+    rows, _ = payloads(Account(), "webinars", cursor)
+    assert [row["topic"] for row in rows] == ["Automatizar sin programar"]
+
+
+def test_a_registrant_is_for_the_first_run_that_was_not_over_when_they_registered():
+    rows, _ = payloads(Account(), "registrants")
+    run_of = {row["email"]: (row["webinar_uuid"], row["topic"], row["webinar_id"]) for row in rows}
+    assert run_of["ana.ruiz@example.com"] == (HELD, "IA para pymes", "81000000001")
+    assert run_of["noa.vidal@example.com"][0] == HELD  # registered while it ran
+    assert run_of["ivo@example.com"][0] == "p2BBBiAAAAAiAiAiiAii0w=="
+    assert run_of["eva.prado@example.com"][0] == "Kd93+hTlQ1mzVbX6uYc7Ng=="  # after the first of two runs
+    assert len(rows) == 5
+
+
+def test_a_registrant_whose_run_cannot_be_told_names_none():
+    account = Account()
+    for page in account.answers["webinars_registrants"]["81000000003"]:
+        page["registrants"][0]["create_time"] = "2026-11-20T00:00:00Z"  # after the last run
+    rows, _ = payloads(account, "registrants")
+    assert next(row for row in rows if row["last_name"] == "Prado")["webinar_uuid"] == ""
+
+
+def test_registrants_of_a_webinar_to_come_are_always_read_again():
+    _, cursor = payloads(Account(), "registrants")
+    rows, _ = payloads(Account(), "registrants", cursor)
+    assert [row["email"] for row in rows] == ["ivo@example.com"]
+
+
+def test_a_webinar_without_registration_stops_no_other():
+    refused = Reply(400, {"code": 300, "message": "Registration has not been enabled for this webinar."})
+    rows, cursor = payloads(only("webinars_registrants", "81000000001", refused), "registrants")
+    assert len(rows) == 2
+    assert "81000000001" not in cursor["read"]
+
+
+def test_participants_come_per_connection_with_their_run_and_role():
+    rows, _ = payloads(Account(), "participants")
+    held = [row for row in rows if row["webinar_uuid"] == HELD]
+    assert [(row["name"], row["role"]) for row in held] == [
+        ("Marta Gil", "host"),
+        ("Pau Ferrer", "panelist"),
+        ("Ana Ruiz", "attendee"),
+        ("Ana Ruiz", "attendee"),
+        ("iPhone de Leo", "attendee"),
+    ]
+    assert {row["webinar_id"] for row in held} == {"81000000001"}
+    assert held[4]["registrant_id"] == "rEgLeoQAeOnbmudzWa5g"
+
+
+def test_participants_are_asked_for_with_their_registrant_id():
+    with zoom(Account()) as (client, server):
+        list(ZoomSource(client).pull("participants", None, NOW))
+    asked = [one for one in server.asked if one.path.endswith("/participants")]
+    assert all(one.query["include_fields"] == "registrant_id" for one in asked)
+    assert asked[-1].path == "/v2/report/webinars/%252Fq7Xk%252F%252F9TeSC2zA5bPzW1g%253D%253D/participants"
+
+
+def test_a_report_outlives_its_webinar():
+    account = only("webinars_panelists", "81000000001", NOT_READY)
+    rows, _ = payloads(account, "participants")
+    assert {row["role"] for row in rows} == {"host", "attendee"}
+
+
+def test_each_poll_answer_is_a_record_and_equal_ones_are_told_apart():
+    rows, _ = payloads(Account(), "polls")
+    held = [row for row in rows if row["webinar_uuid"] == HELD]
+    assert [(row["name"], row["answer"], row["index"]) for row in held] == [
+        ("Ana Ruiz", "Sí", 0),
+        ("Ana Ruiz", "Este trimestre", 0),
+        ("Anonymous Attendee", "No", 0),
+        ("Anonymous Attendee", "No", 1),
+    ]
+    assert held[0]["polling_id"] == "798fGJEWrA"
+    assert held[0]["date_time"] == "2026-11-19T16:10:05Z"
+    assert "question_details" not in held[0]
+
+
+def test_each_question_asked_is_a_record():
+    rows, _ = payloads(Account(), "questions")
+    assert [(row["email"], row["question_id"]) for row in rows] == [
+        ("", "zxU4wOwnlxu"),
+        ("leo@example.org", "zxU4wOwnlxs"),
+        ("leo@example.org", "zxU4wOwnlxt"),
+    ]
+    assert rows[1]["create_time"] == "2026-11-19T16:22:10Z"
+
+
+@pytest.mark.parametrize("stream", ["participants", "polls", "questions"])
+def test_a_report_that_is_not_ready_stops_no_other_and_is_read_later(stream):
+    rows, cursor = payloads(only(OF_STREAM[stream], HELD, NOT_READY), stream)
+    assert rows
+    assert HELD not in cursor["read"]
+    later, cursor = payloads(Account(), stream, cursor, NOW + timedelta(minutes=5))
+    assert later
+    assert {row["webinar_uuid"] for row in later} == {HELD}
+    assert HELD in cursor["read"]
+
+
+def test_a_run_too_old_for_its_report_is_not_asked_about_again():
+    too_old = Reply(400, {"code": 12702, "message": "Can not access webinar info one year ago."})
+    rows, cursor = payloads(only(OF_STREAM["polls"], HELD, too_old), "polls")
+    assert rows
+    assert HELD in cursor["read"]
+
+
+def test_a_report_that_never_comes_is_given_up_after_a_month():
+    account = only(OF_STREAM["participants"], HELD, NOT_READY)
+    _, cursor = payloads(account, "participants", now=NOW + timedelta(days=29))
+    assert HELD in cursor["read"]
+    _, cursor = payloads(account, "participants", now=NOW + timedelta(days=27))
+    assert HELD not in cursor["read"]
+
+
+def test_a_report_is_read_again_until_it_is_complete():
+    end = datetime.fromisoformat("2026-11-19T16:58:12+00:00")
+    cursor, read_at = None, []
+    for minutes in (0, 5, 16, 30, 61, 120, 24 * 60 + 1, 48 * 60):
+        now = end + timedelta(minutes=minutes)
+        rows, cursor = payloads(Account(), "participants", cursor, now)
+        if any(row["webinar_uuid"] == HELD for row in rows):
+            read_at.append(minutes)
+    assert read_at == [0, 16, 61, 24 * 60 + 1]
+
+
+def test_a_report_cut_off_between_pages_is_read_again_from_its_start():
+    with source(Account()) as made:
+        pages = list(made.pull("participants", None, NOW))
+    halfway = next(page for page in pages if any(r.payload["webinar_uuid"] == HELD for r in page.records))
+    rows, _ = payloads(Account(), "participants", halfway.cursor)
+    assert len(rows) == 5
+
+
+def test_an_expired_page_token_starts_the_listing_again():
+    fails = iter([Reply(400, {"code": 300, "message": "The next page token is invalid or expired."})])
+
+    def instead(endpoint: str, name: str, asked: Asked) -> Reply | None:
+        second = endpoint == OF_STREAM["participants"] and "next_page_token" in asked.query
+        return next(fails, None) if second else None
+
+    rows, cursor = payloads(Account(instead), "participants")
+    names = [row["name"] for row in rows if row["webinar_uuid"] == HELD]
+    assert len(names) == 8  # the first page twice
+    assert len(set(names)) == 4
+    assert HELD in cursor["read"]
+
+
+def test_page_tokens_that_always_expire_raise_try_later():
+    def instead(endpoint: str, name: str, asked: Asked) -> Reply | None:
+        return Reply(400, {"code": 300, "message": "expired"}) if "next_page_token" in asked.query else None
+
+    with pytest.raises(TryLater):
+        payloads(Account(instead), "registrants")
+
+
+def test_the_cursor_forgets_what_is_older_than_a_year():
+    old = {"read": {"gone": "2025-11-20T00:00:00+00:00", "kept": "2025-11-23T00:00:00+00:00"}}
+    _, cursor = payloads(Account(), "polls", old)
+    assert "gone" not in cursor["read"]
+    assert "kept" in cursor["read"]
+
+
+def test_an_unknown_host_is_named_as_a_setting_to_correct():
+    with pytest.raises(BadCredentials, match="hosts"), source(Account(), ("nobody@example.com",)) as made:
+        list(made.pull("webinars", None, NOW))
+
+
+def test_check_says_which_setting_is_wrong():
+    with source(Account(), ("nobody@example.com",)) as made:
+        assert [problem.severity for problem in made.check()] == ["error"]
+    with zoom(Account(), client_secret="wrong") as (client, _):
+        (problem,) = ZoomSource(client).check()
+        assert problem.severity == "error"
+        assert "ZOOM_CLIENT_SECRET" in problem.message
+
+
+def test_check_warns_while_zoom_is_away():
+    with source(lambda asked: Reply(503, {})) as made:
+        assert [problem.severity for problem in made.check()] == ["warning"]
+
+
+def test_check_names_a_missing_scope():
+    with source(Account(scope="webinar:read:list_webinars:admin")) as made:
+        assert ["report:read" in problem.message for problem in made.check()] == [True]
+
+
+def test_check_is_one_call():
+    with zoom(Account()) as (client, server):
+        assert ZoomSource(client).check() == []
+    assert len([asked for asked in server.asked if asked.path != "/oauth/token"]) == 1

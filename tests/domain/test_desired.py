@@ -1,0 +1,61 @@
+"""What HubSpot should hold about a lead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.domain.desired import LONGEST_TEXT, lead_values, make_desired, same_value, wanted_schema
+from app.domain.records import Activity
+from tests.domain.leads import MAPPING, NOW, lead
+
+
+def test_every_property_of_the_mapping_shows_a_known_value() -> None:
+    values = lead_values(replace(lead(1), score=replace(lead(1).score, probability=0.5)))
+    assert {item.value for item in MAPPING.properties} <= set(values)
+
+
+def test_minutes_are_rounded_once_half_up_over_all_webinars() -> None:
+    seen = tuple(Activity("webinar_attendance", f"run-{n}", NOW, 10.25) for n in range(2))
+    assert lead_values(lead(1, activities=seen))["webinar_minutes"] == "21"
+
+
+def test_a_lead_nobody_ever_saw_act_has_unknown_counts_not_zeros() -> None:
+    quiet = replace(lead(1, activities=()), observed=False)
+    assert "webinars_attended" not in lead_values(quiet)
+    assert lead_values(replace(quiet, observed=True))["webinars_attended"] == "0"
+
+
+def test_a_long_text_is_cut_to_what_hubspot_takes() -> None:
+    long = replace(lead(1), texts=replace(lead(1).texts, reasons="x" * 100_000))
+    assert len(lead_values(long)["reasons"]) == LONGEST_TEXT
+
+
+def test_a_hot_lead_wants_the_hot_list_sequence_and_task() -> None:
+    wanted = make_desired(lead(7, 85), MAPPING, NOW)
+    assert wanted.lists == {"Savia: hot"}
+    assert [flow.key for flow in wanted.workflows] == ["hot_leads"]
+    assert [task.key for task in wanted.tasks] == ["call_hot_lead:7"]
+    assert "85" in wanted.tasks[0].subject
+
+
+@pytest.mark.parametrize(("value", "count"), [(85, 1), (65, 0), (10, 0)])
+def test_only_hot_leads_want_a_task(value: int, count: int) -> None:
+    assert len(make_desired(lead(1, value), MAPPING, NOW).tasks) == count
+
+
+def test_numbers_are_equal_however_they_are_spelt() -> None:
+    assert same_value("5", "5.0")
+    assert not same_value("5", "")
+    assert not same_value("hot", "warm")
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_schema_holds_the_group_first_then_every_property_and_list(language: str) -> None:
+    schema = wanted_schema(MAPPING, language)  # type: ignore[arg-type]
+    names = [change.name for change in schema]
+    assert names[0] == "savia"
+    assert {item.name for item in MAPPING.properties} <= set(names)
+    assert {"Savia: hot", "Savia: secuencia hot_leads", "savia_hot_leads_at"} <= set(names)
+    assert all(change.definition.get("label") for change in schema if hasattr(change, "definition"))

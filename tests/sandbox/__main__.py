@@ -1,0 +1,50 @@
+"""`python -m tests.sandbox`: the sandbox as a process. Prints {"port": ...} when ready, stops on SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.sandbox.server import Sandbox
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    asked = _arguments()
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    sandbox = Sandbox(asked.leads, asked.webinars, asked.seed, asked.port, asked.time_scale, asked.now)
+    with sandbox:
+        line = json.dumps({"port": sandbox.port})
+        if asked.ready_file is not None:
+            asked.ready_file.write_text(line + "\n")
+        print(line, flush=True)
+        stop.wait()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.sandbox", description=__doc__)
+    parser.add_argument("--leads", type=int, default=500)
+    parser.add_argument("--webinars", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--time-scale", type=float, default=0.001, help="factor on webhook retry delays")
+    parser.add_argument("--now", type=_moment, help="when the story begins, ISO 8601 with its zone")
+    parser.add_argument("--ready-file", type=Path, help="write the line with the port here too")
+    return parser.parse_args()
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("a zone is missing, for example 2026-11-22T12:00:00+00:00")
+    return moment.astimezone(UTC)
+
+
+if __name__ == "__main__":
+    main()

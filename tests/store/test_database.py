@@ -1,0 +1,62 @@
+"""Any form of DATABASE_URL becomes an engine; TLS unless local; times in UTC; old servers refused."""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.errors import BadConfig
+from app.store import database as module
+from app.store.database import make_engine, psycopg_url
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_form_of_address_is_psycopgs(scheme: str) -> None:
+    url = make_engine(f"{scheme}://u:p%40ss@db.example.com:5433/savia").url
+    assert (url.drivername, url.password, url.port) == ("postgresql+psycopg", "p@ss", 5433)
+
+
+def test_another_machine_is_spoken_to_over_tls_unless_the_address_says_otherwise() -> None:
+    assert psycopg_url("postgres://u@db.example.com/x") == "postgresql://u@db.example.com/x?sslmode=require"
+    given = "postgresql://u@db.example.com/x?sslmode=verify-full"
+    assert psycopg_url(given) == given
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://u@localhost/x", "postgresql://u@/x?host=/run/pg", "postgresql://u@[::1]/x"]
+)
+def test_this_machine_needs_no_tls(address: str) -> None:
+    assert "sslmode" not in psycopg_url(address)
+
+
+@pytest.mark.parametrize("address", ["", "mysql://u:secret@db.example.com/x", "sqlite://", "nonsense"])
+def test_any_other_address_is_refused_without_being_repeated(address: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        make_engine(address)
+    assert "DATABASE_URL" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_times_come_back_in_utc(database: sa.Engine) -> None:
+    with database.connect() as conn:
+        moment = conn.scalar(sa.text("SELECT timestamptz '2026-07-01 12:00+02'"))
+    assert (moment.hour, moment.utcoffset()) == (10, timedelta(0))
+
+
+def test_a_server_that_is_too_old_is_refused_and_let_go() -> None:
+    closed: list[bool] = []
+    old = SimpleNamespace(info=SimpleNamespace(server_version=140_011), close=lambda: closed.append(True))
+    with pytest.raises(BadConfig, match="PostgreSQL 14 is too old"):
+        module._refuse_an_old_server(old, None)
+    assert closed == [True]
+
+
+def test_no_test_reaches_beyond_this_machine() -> None:
+    with socket.socket() as outside, pytest.raises(AssertionError, match="stay on this machine"):
+        outside.connect(("192.0.2.1", 443))
+    with socket.socket() as inside, pytest.raises(ConnectionRefusedError):
+        inside.connect(("127.0.0.1", 1))
