@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from app.config import Settings
 from app.domain.ports import ContactReader, Destination, PullSource, WebhookSource
+from app.store.writer import Writer
 from mappings.load import Mappings
 
 
@@ -18,7 +19,7 @@ class Services:
     """Settings, the store, the mappings and the vendors that are on.
 
     A vendor without credentials is absent; `off` says which environment variables it still lacks. `clock`
-    tells the time, in UTC.
+    tells the time, in UTC; `writer` is this process's claim to be the one that writes to HubSpot.
     """
 
     settings: Settings
@@ -30,3 +31,4 @@ class Services:
     contacts: ContactReader | None
     off: Mapping[str, tuple[str, ...]]
     clock: Callable[[], datetime]
+    writer: Writer

@@ -15,15 +15,16 @@ import sqlalchemy as sa
 from app import log
 from app.config import Settings, load_settings, missing_secrets
 from app.domain.ports import ContactReader, Destination, PullSource, WebhookSource
-from app.engine import Engine, Step
 from app.pipeline import steps
 from app.services import Services
 from app.store import embedded, migrate
 from app.store.call_slots import SharedLimit
 from app.store.database import make_engine
+from app.store.writer import Writer
 from mappings.load import Mappings, load_mappings
 
 if TYPE_CHECKING:
+    from app.engine import Engine
     from connectors.hubspot.destination import HubSpotDestination
     from connectors.hubspot.source import HubSpotSource
 
@@ -64,10 +65,11 @@ def make_services(settings: Settings, database_url: str) -> Services:
     off = missing_secrets(settings.secrets)
     sources: dict[str, PullSource] = {}
     database = make_engine(database_url)
+    writer = Writer(database)
     destination: Destination | None = None
     contacts: ContactReader | None = None
     if "HubSpot" not in off:
-        source, destination = _hubspot(settings, mappings, database)
+        source, destination = _hubspot(settings, mappings, database, writer)
         sources["hubspot"], contacts = source, source
     if "Zoom" not in off:
         sources["zoom"] = _zoom(settings)
@@ -81,11 +83,12 @@ def make_services(settings: Settings, database_url: str) -> Services:
         contacts=contacts,
         off=off,
         clock=clock,
+        writer=writer,
     )
 
 
 def _hubspot(
-    settings: Settings, mappings: Mappings, database: sa.Engine
+    settings: Settings, mappings: Mappings, database: sa.Engine, writer: Writer
 ) -> tuple[HubSpotSource, HubSpotDestination]:
     from connectors.hubspot.client import BURST_SECONDS, SEARCHES_PER_SECOND, HubSpotClient
     from connectors.hubspot.destination import HubSpotDestination
@@ -98,6 +101,7 @@ def _hubspot(
         api_version=settings.hubspot.api_version,
         burst=SharedLimit(database, "hubspot", settings.hubspot.calls_per_10_seconds, BURST_SECONDS),
         searches=SharedLimit(database, "hubspot search", SEARCHES_PER_SECOND, 1),
+        guard=writer,
     )
     source = HubSpotSource(client, contact_properties(mappings), deal_properties(mappings))
     return source, HubSpotDestination(client)
@@ -131,6 +135,8 @@ def _webhooks(settings: Settings, off: Mapping[str, Sequence[str]]) -> dict[str,
 
 def make_line(services: Services) -> Engine:
     """The engine with the steps of the line, each asking for the one that follows it."""
+    from app.engine import Engine, Step  # here, since the web process does without
+
     return Engine(
         services.database,
         [

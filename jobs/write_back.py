@@ -90,8 +90,8 @@ def _one_line(change: Change) -> str:
 
 def _apply(services: Services, fingerprint: str, console: Console) -> int:
     now = services.clock()
-    with writing(services), recorded(services, "write_back", now) as (run_id, report):
-        applied = apply_plan(services, fingerprint, now, released=True, run_id=run_id)
+    with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
+        applied = apply_plan(services, fingerprint, fence, released=True, run_id=run_id)
         report.result = {
             "run": run_id,
             "plan": fingerprint,

@@ -219,8 +219,8 @@ class Story:
 
     def _is_ready(self) -> bool:
         try:
-            return requests.get(f"{self.web_url}/readyz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+            return requests.get(f"{self.web_url}/readyz", timeout=15).status_code == 200
+        except requests.RequestException:
             return False
 
     def _start(self, name: str, arguments: list[str], environ: Mapping[str, str]) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from app.domain.errors import BadRecord
+from app.domain.errors import BadRecord, SaviaError
 from app.domain.normalize import is_known, normalize
-from app.domain.records import Fact, Page, Record
+from app.domain.ports import WebhookSource
+from app.domain.records import Fact, Page, Profile, Record
 from app.services import Services
 from app.store import cursors, facts, inbox, quarantine, runs
 from app.store.facts import Cause
 from app.store.quarantine import HeldRecord
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -28,6 +32,14 @@ class Absorbed:
     touched: set[int] = field(default_factory=set)
     more: bool = False
 
+    def add(self, other: Absorbed) -> None:
+        """Count another lot in."""
+        self.records += other.records
+        self.facts += other.facts
+        self.held += other.held
+        self.ignored += other.ignored
+        self.touched |= other.touched
+
     def numbers(self) -> dict[str, int]:
         """The counts, for a run record."""
         return {
@@ -40,29 +52,77 @@ class Absorbed:
 
 
 def absorb(services: Services, now: datetime, lot: int = 500) -> Absorbed:
-    """Take one lot of waiting deliveries through to facts, in one transaction."""
+    """Take one lot of waiting deliveries through to facts, in one transaction.
+
+    A delivery that breaks us in a way nobody foresaw must not stop the line: the lot is then taken one by
+    one, and what breaks alone is held for a person, with the kind of failure.
+    """
+    try:
+        return _absorb_lot(services, now, lot)
+    except (SaviaError, sa.exc.OperationalError):
+        raise
+    except Exception:
+        log.exception("a lot of deliveries failed as a whole: taken one by one")
+    done = Absorbed()
+    for _ in range(lot):
+        try:
+            one = _absorb_lot(services, now, 1)
+        except (SaviaError, sa.exc.OperationalError):
+            raise
+        except Exception as failure:  # noqa: BLE001 - the same
+            _hold_oldest(services, failure, now)
+            done.held += 1
+            continue
+        done.add(one)
+        if not one.more:
+            return done
+    done.more = True
+    return done
+
+
+def _hold_oldest(services: Services, failure: Exception, now: datetime) -> None:
+    with services.database.begin() as conn:
+        for row in inbox.take(conn, 1):
+            reason = f"our own fault, {type(failure).__name__}: see the worker's log"
+            quarantine.hold(conn, [HeldRecord(row.source, "", "(whole)", reason, None, row.id)], now)
+            inbox.settle(conn, [row.id], "quarantined", now)
+
+
+def _absorb_lot(services: Services, now: datetime, lot: int) -> Absorbed:
     done = Absorbed()
     with services.database.begin() as conn:
         rows = inbox.take(conn, lot)
         states: dict[inbox.State, list[int]] = {"done": [], "ignored": [], "quarantined": []}
         found: list[tuple[Fact, Cause]] = []
         for row in rows:
-            cause = Cause(inbox_id=row.id)
-            try:
-                records = services.webhooks[row.source].parse(row.body)
-            except BadRecord as error:
-                _hold(conn, done, [HeldRecord(row.source, "", error.path, error.reason, None, row.id)], now)
-                states["quarantined"].append(row.id)
-                continue
-            kept = _read_records(services, conn, records, cause, now, done)
-            found += [(fact, cause) for fact in kept]
-            known = any(is_known(record, services.mappings.streams) for record in records)
-            states["done" if known else "ignored"].append(row.id)
+            state, kept = _read_delivery(services, conn, row, now, done)
+            states[state].append(row.id)
+            found += [(fact, Cause(inbox_id=row.id)) for fact in kept]
         _store(conn, done, found, now)
         for state, ids in states.items():
             inbox.settle(conn, ids, state, now)
     done.more = len(rows) == lot
     return done
+
+
+def _source(services: Services, name: str) -> WebhookSource:
+    if name not in services.webhooks:
+        raise BadRecord("(whole)", f"{name} is off: set its secrets, then replay")
+    return services.webhooks[name]
+
+
+def _read_delivery(
+    services: Services, conn: sa.Connection, row: inbox.InboxRow, now: datetime, done: Absorbed
+) -> tuple[inbox.State, list[Fact]]:
+    """What becomes of a delivery, and the facts in it."""
+    try:
+        records = _source(services, row.source).parse(row.body)
+    except BadRecord as error:
+        _hold(conn, done, [HeldRecord(row.source, "", error.path, error.reason, None, row.id)], now)
+        return "quarantined", []
+    kept = _read_records(services, conn, records, Cause(inbox_id=row.id), now, done)
+    known = any(is_known(record, services.mappings.streams) for record in records)
+    return "done" if known else "ignored", kept
 
 
 def store_page(
@@ -89,28 +149,41 @@ def reread_contacts(services: Services, now: datetime, lot: int = 500) -> Absorb
         if not hints:
             return done
         records = services.contacts.read_records([hint.contact_id for hint in hints])
-        cause = Cause(inbox_id=hints[-1].inbox_id)
-        kept = _read_records(services, conn, records, cause, now, done)
-        _store(conn, done, [(fact, cause) for fact in kept], now)
+        causes = {hint.contact_id: Cause(inbox_id=hint.inbox_id) for hint in hints}
+        last = causes[hints[-1].contact_id]
+        kept = _read_records(services, conn, records, last, now, done)
+        _store(conn, done, [(fact, _cause_of(fact, causes, last)) for fact in kept], now)
         facts.drop_hints(conn, hints)
     done.more = len(hints) == lot
     return done
 
 
+def _cause_of(fact: Fact, causes: Mapping[str, Cause], last: Cause) -> Cause:
+    """The delivery that named this contact; the lot's last for one that HubSpot knows by another id now."""
+    names = fact.identities if isinstance(fact, Profile) else ()
+    return next((causes[name.value] for name in names if name.value in causes), last)
+
+
 def replay(services: Services, now: datetime, lot: int = 500) -> Absorbed:
-    """Try the held records again: mappings or code may have learnt to read them."""
+    """Try what is held again: mappings or code may have learnt to read it.
+
+    A body that could not be read as a whole goes back into the inbox; a record is tried here.
+    """
     done = Absorbed()
     with services.database.begin() as conn:
-        items = [item for item in quarantine.open_items(conn, lot) if item.record.payload is not None]
+        items = quarantine.open_items(conn, lot)
         quarantine.mark_replayed(conn, [item.id for item in items], now)
+        bodies = [item.record.inbox_id for item in items if item.record.payload is None]
+        inbox.settle(conn, [inbox_id for inbox_id in bodies if inbox_id is not None], "new", now)
         found: list[tuple[Fact, Cause]] = []
-        for item in items:
-            held = item.record
+        for held in (item.record for item in items if item.record.payload is not None):
             record = Record(held.source, held.stream, held.payload or {})
             cause = Cause(inbox_id=held.inbox_id, run_id=held.run_id)
             kept = _read_records(services, conn, [record], cause, now, done)
             found += [(fact, cause) for fact in kept]
         _store(conn, done, found, now)
+    if any(body is not None for body in bodies):
+        done.add(absorb(services, now, lot))
     return done
 
 

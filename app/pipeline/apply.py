@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from app.domain.errors import BadConfig, Fault, TryLater, UnsafePlan
 from app.domain.records import IdentityKey
 from app.pipeline.write_back import destination_of
 from app.services import Services
-from app.store import ledger, locks, mirror, people, plans
+from app.store import ledger, mirror, people, plans, writer
 from app.store.mirror import Waiting
 from app.store.plans import StoredPlan
 
@@ -44,41 +44,54 @@ PLAN_LIFE = timedelta(hours=24)
 
 @dataclass(slots=True)
 class Applied:
-    """What came of a plan: outcomes by kind and status."""
+    """What came of a plan: outcomes by kind, and whether it went to its end."""
 
     fingerprint: str
     done: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    superseded: Counter[str] = field(default_factory=Counter)
+    finished: bool = False
 
 
 @contextmanager
-def writing(services: Services) -> Iterator[None]:
-    """While this lasts, nobody else writes to HubSpot. Raises TryLater when somebody does already."""
-    with locks.single_writer(services.database) as held:
-        if not held:
+def writing(services: Services) -> Iterator[int]:
+    """The fencing number, while nobody else writes to HubSpot. Raises TryLater when somebody does already."""
+    with services.writer.lease() as fence:
+        if fence is None:
             raise TryLater("another process is writing to HubSpot: this one goes on later", WRITER_WAIT)
-        yield
+        yield fence
 
 
 def apply_plan(
-    services: Services, fingerprint: str, now: datetime, *, released: bool, run_id: int | None = None
+    services: Services,
+    fingerprint: str,
+    fence: int,
+    *,
+    released: bool,
+    run_id: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Applied:
     """Carry out the plan shown under `fingerprint`, or go on with it where it was interrupted.
 
-    Call it while `writing`. `released` says that a person approved the plan by its fingerprint; without that
-    one which passes a limit raises UnsafePlan. Raises TryLater when HubSpot is away: what was done stands in
-    the ledger, and the same call goes on from there.
+    Call it while `writing`, with the number that gave. `released` says that a person approved the plan by its
+    fingerprint; without that one which passes a limit raises UnsafePlan. `stop` is asked between lots: the
+    plan then waits to be gone on with. Raises TryLater when HubSpot is away or another writer took over: what
+    was done stands in the ledger.
     """
+    now = services.clock()
     with services.database.begin() as conn:
         stored = _runnable(plans.load(conn, fingerprint), fingerprint, now, released=released)
         plans.mark(conn, fingerprint, "applying", now)
     applied = Applied(fingerprint)
     for lot in _lots(stored.plan.changes):
-        _apply_lot(services, stored, lot, applied, now, run_id)
+        if stop():
+            return applied
+        _apply_lot(services, stored, lot, applied, fence, run_id)
     with services.database.begin() as conn:
-        plans.mark(conn, fingerprint, "applied", now)
+        plans.mark(conn, fingerprint, "applied", services.clock())
         changed = {getattr(change, "person_id", 0) for change in stored.plan.changes}
         mirror.drop_waiting(conn, [Waiting(person_id, stored.made_at) for person_id in sorted(changed)])
+    applied.finished = True
     return applied
 
 
@@ -113,39 +126,55 @@ def _apply_lot(
     stored: StoredPlan,
     lot: Sequence[Change],
     applied: Applied,
-    now: datetime,
+    fence: int,
     run_id: int | None,
 ) -> None:
     """One lot: skip what is settled, find what was applied before a crash, send the rest."""
     fingerprint = stored.plan.fingerprint
     destination = destination_of(services)
     with services.database.begin() as conn:
-        rows = ledger.rows_of_plan(conn, fingerprint)
-        created = {row.person_id: row.contact_id for row in rows.values() if row.contact_id}
-        todo = [
-            _with_contact(change, created)
-            for change in lot
-            if change.key not in rows or rows[change.key].state == "intent"
-        ]
-        ledger.intend(conn, fingerprint, todo, stored.before, stored.score_ids, now, run_id)
-    unsure = [change for change in todo if change.key in rows]
+        if not writer.holds(conn, fence):
+            raise TryLater("another process took over the writing to HubSpot", WRITER_WAIT)
+        states = ledger.states_of(conn, fingerprint, [change.key for change in lot])
+        created = ledger.created_contacts(conn, fingerprint)
+        begun = [change for change in lot if states.get(change.key, "intent") == "intent"]
+        todo = [_with_contact(change, created) for change in begun]
+        ledger.intend(
+            conn, fingerprint, todo, stored.before, stored.score_ids, services.clock(), run_id, fence
+        )
+        outcomes = list(_not_to_be_sent(todo, stored, mirror.score_ids(conn, _people_of(todo))))
+    unsure = [change for change in todo if change.key in states]
     found = destination.find_applied(unsure) if unsure else set()
-    outcomes = [Outcome(change.key, "done") for change in unsure if change.key in found]
-    orphaned = "its contact could not be created"
-    outcomes += [Outcome(change.key, "rejected", orphaned) for change in todo if _lost(change)]
+    outcomes += [Outcome(change.key, "done") for change in unsure if change.key in found]
     settled = {outcome.key for outcome in outcomes}
     try:
         for outcome in destination.apply(change for change in todo if change.key not in settled):
             outcomes.append(outcome)
     finally:
-        _settle(services, stored, todo, outcomes, applied, now)
+        _settle(services, stored, todo, outcomes, applied)
+
+
+def _not_to_be_sent(
+    todo: Sequence[Change], stored: StoredPlan, shown: Mapping[int, int]
+) -> Iterator[Outcome]:
+    """Changes of a lead whose contact could not be made, or shows a newer score than the plan's by now."""
+    for change in todo:
+        person_id = getattr(change, "person_id", 0)
+        if _lost(change):
+            yield Outcome(change.key, "rejected", "its contact could not be created")
+        elif shown.get(person_id, 0) > stored.score_ids.get(person_id, 0):
+            yield Outcome(change.key, "superseded", "HubSpot shows a newer score by now")
+
+
+def _people_of(changes: Sequence[Change]) -> list[int]:
+    return sorted({getattr(change, "person_id", 0) for change in changes})
 
 
 def _lost(change: Change) -> bool:
     return not isinstance(change, CreateContact) and getattr(change, "contact_id", None) == ""
 
 
-def _with_contact(change: Change, created: Mapping[int | None, str | None]) -> Change:
+def _with_contact(change: Change, created: Mapping[int, str]) -> Change:
     """A change planned before its contact existed, now with the contact's id."""
     match change:
         case SetProperties() | AddToList() | RemoveFromList() | EnrolInWorkflow() | CreateTask():
@@ -161,13 +190,13 @@ def _settle(
     todo: Sequence[Change],
     outcomes: Sequence[Outcome],
     applied: Applied,
-    now: datetime,
 ) -> None:
+    now = services.clock()
     by_key = {change.key: change for change in todo}
     done: list[tuple[Change, Outcome]] = []
     for outcome in outcomes:
         change = by_key[outcome.key]
-        counter = applied.done if outcome.status == "done" else applied.rejected
+        counter: Counter[str] = getattr(applied, outcome.status)
         counter[type(change).__name__] += 1
         if outcome.status == "done":
             done.append((change, outcome))

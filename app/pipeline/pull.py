@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 
-from app.domain.errors import BadCredentials, TryLater
+from app.domain.errors import SaviaError
 from app.pipeline.absorb import Absorbed, store_page
 from app.services import Services
 from app.store import cursors, runs
@@ -38,9 +38,12 @@ def pull_source(services: Services, source: str, now: datetime) -> dict[str, int
         for stream in services.sources[source].streams:
             pages = pull_stream(services, source, stream, now, run_id)
             read[stream] = sum(page.records for page in pages)
-    except (TryLater, BadCredentials) as reason:
+    except SaviaError as reason:
         error = str(reason)
         log.warning("%s: %s", source, reason)
+        raise
+    except Exception as reason:
+        error = type(reason).__name__  # its text may hold personal data
         raise
     finally:
         with services.database.begin() as conn:

@@ -6,20 +6,23 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from app.domain.errors import SaviaError
+from app.domain.errors import SaviaError, UnsafePlan
 from app.pipeline.absorb import absorb as absorb_lot
 from app.pipeline.absorb import reread_contacts
-from app.pipeline.apply import Applied, apply_plan, writing
+from app.pipeline.apply import apply_plan, writing
 from app.pipeline.pull import pull_source
 from app.pipeline.understand import rescore_after, rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import facts, inbox, people, plans, runs
+from app.store import facts, inbox, mirror, people, plans, runs
 
 log = logging.getLogger(__name__)
+
+LONGEST_STEP = timedelta(seconds=8)
+"""A step that has more to do hands over after this: SIGTERM is obeyed and other work gets its turn."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,9 @@ def recorded(services: Services, job: str, now: datetime) -> Iterator[tuple[int,
         yield run_id, report
     except SaviaError as reason:
         error = str(reason)
+        raise
+    except Exception as reason:
+        error = type(reason).__name__  # its text may hold personal data
         raise
     finally:
         with services.database.begin() as conn:
@@ -89,28 +95,73 @@ def sync(services: Services, now: datetime) -> list[str]:
 
 
 def write_back(services: Services, now: datetime) -> list[str]:
-    """Plans that were interrupted are finished; then, where allowed, the current plan is applied."""
-    with writing(services), recorded(services, "write_back", now) as (run_id, report):
+    """What webhooks brought is written first; then a plan that was interrupted, then what else waits.
+
+    Raises UnsafePlan when the current plan waits for a person; an interrupted one, being released, does not.
+    """
+    if services.destination is None:
+        return []
+    unattended = services.settings.write_back.unattended
+    with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
+        turn = _Turn(services, fence, run_id, report)
         with services.database.begin() as conn:
-            unfinished = plans.interrupted(conn)
-        for fingerprint in unfinished:
-            _note(report, apply_plan(services, fingerprint, now, released=True, run_id=run_id))
-        if not services.settings.write_back.unattended or services.destination is None:
-            return []
-        shown = show_plan(services, now, run_id=run_id)
-        report.result |= {
-            "leads": shown.leads,
-            "plan": shown.plan.fingerprint,
-            "counts": dict(shown.plan.counts),
+            hot, unfinished = mirror.any_hot(conn), plans.interrupted(conn)
+        waits: UnsafePlan | None = None
+        if hot and unattended:
+            try:
+                turn.write_current(now, hot_only=True)
+            except UnsafePlan as reason:
+                waits = reason
+            else:
+                return ["write_back"]
+        if unfinished:
+            turn.carry_on(unfinished[0], give_way=waits is None)
+            return ["write_back"]
+        if waits is not None:
+            raise waits
+        more = unattended and turn.write_current(now, hot_only=False)
+    return ["write_back"] if more else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One turn of writing: under which fencing number, for which run."""
+
+    services: Services
+    fence: int
+    run_id: int
+    report: Report
+
+    def write_current(self, now: datetime, *, hot_only: bool) -> bool:
+        """Make the plan for what waits now and begin it. Is there more to do?"""
+        shown = show_plan(self.services, now, hot_only=hot_only, run_id=self.run_id)
+        plan = shown.plan
+        self.report.result |= {"leads": shown.leads, "plan": plan.fingerprint, "counts": dict(plan.counts)}
+        if not plan.changes:
+            return shown.more
+        return not self._apply(plan.fingerprint, released=False, give_way=not hot_only) or shown.more
+
+    def carry_on(self, fingerprint: str, *, give_way: bool) -> None:
+        """Go on with a plan that was interrupted."""
+        self._apply(fingerprint, released=True, give_way=give_way)
+
+    def _apply(self, fingerprint: str, *, released: bool, give_way: bool) -> bool:
+        """Was it finished? It stops between lots when the step has lasted long enough or hot leads wait."""
+        services, ends = self.services, self.services.clock() + LONGEST_STEP
+
+        def stop() -> bool:
+            with services.database.begin() as conn:
+                return services.clock() > ends or (give_way and mirror.any_hot(conn))
+
+        applied = apply_plan(
+            services, fingerprint, self.fence, released=released, run_id=self.run_id, stop=stop
+        )
+        self.report.result |= {
+            "done": dict(applied.done),
+            "rejected": dict(applied.rejected),
+            "superseded": dict(applied.superseded),
         }
-        if not shown.plan.changes:
-            return []
-        _note(report, apply_plan(services, shown.plan.fingerprint, now, released=False, run_id=run_id))
-    return ["write_back"] if shown.more else []
-
-
-def _note(report: Report, applied: Applied) -> None:
-    report.result |= {"done": dict(applied.done), "rejected": dict(applied.rejected)}
+        return applied.finished
 
 
 def waiting(services: Services) -> list[str]:

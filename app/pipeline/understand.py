@@ -30,9 +30,9 @@ def rescore_touched(services: Services, now: datetime, lot: int = 1_000) -> Unde
     """Score again the leads whose facts changed; each then waits to be considered for a write."""
     with services.database.begin() as conn:
         taken = people.take_touched(conn, lot)
-        ids = [person_id for person_id, _ in taken]
+        ids = [row.person_id for row in taken]
         changed = _rescore(services, conn, ids, now)
-        mirror.wait(conn, ids, now)
+        mirror.wait(conn, ids, now, hot={row.person_id for row in taken if row.hot})
         people.untouch(conn, taken)
     return Understood(len(ids), len(changed), more=len(taken) == lot)
 

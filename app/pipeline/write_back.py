@@ -41,9 +41,15 @@ class Shown:
 
 
 def show_plan(
-    services: Services, now: datetime, *, with_setup: bool = False, run_id: int | None = None
+    services: Services,
+    now: datetime,
+    *,
+    with_setup: bool = False,
+    hot_only: bool = False,
+    run_id: int | None = None,
 ) -> Shown:
-    """Make and keep the plan for the leads that wait. Writes nothing to HubSpot.
+    """Make and keep the plan for the leads that wait, or only for those a webhook spoke of. Writes nothing
+    to HubSpot.
 
     `with_setup` also looks for properties and lists that the portal lacks, which costs a few calls. Raises
     BadConfig when the portal cannot hold what we write.
@@ -52,7 +58,7 @@ def show_plan(
     mapping = services.mappings.hubspot
     setup = _missing_setup(services, destination) if with_setup else []
     with services.database.begin() as conn:
-        waiting = mirror.waiting(conn, LARGEST_PLAN)
+        waiting = mirror.waiting(conn, LARGEST_PLAN, hot_only=hot_only)
         desired, past = _desired(services, conn, [row.person_id for row in waiting], now)
         held = mirror.read(conn, [item.lead.person_id for item in desired])
     candidates = [

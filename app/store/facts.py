@@ -52,7 +52,8 @@ def store(conn: sa.Connection, facts: Sequence[tuple[Fact, Cause]], at: datetime
     changed |= occurrences.write(conn, [fact for fact, _ in _of(Occurrence, facts)])
     changed |= deals.write(conn, _of(Deal, facts))
     occurrences.write_references(conn, [fact for fact, _ in _of(Reference, facts)], at)
-    people.touch(conn, people.persons_behind(conn, changed), at)
+    hot = any(cause.inbox_id is not None for _, cause in facts)
+    people.touch(conn, people.persons_behind(conn, changed), at, hot=hot)
     _follow_hubspot(conn, told, at)
     return people.persons_behind(conn, changed)
 

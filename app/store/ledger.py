@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.domain.changes import (
     AddToList,
     Change,
+    CreateContact,
     CreateTask,
     EnrolInWorkflow,
     Outcome,
@@ -63,9 +64,10 @@ def intend(
     score_ids: Mapping[int, int],
     at: datetime,
     run_id: int | None,
+    fence: int,
 ) -> None:
     """Write down what is about to be sent. Commit before the call; a change already written down stays."""
-    rows = [_row(fingerprint, change, before, score_ids, at, run_id) for change in changes]
+    rows = [_row(fingerprint, change, before, score_ids, at, run_id) | {"fence": fence} for change in changes]
     if rows:
         conn.execute(insert(table).on_conflict_do_nothing(), rows)
 
@@ -125,10 +127,23 @@ def settle(conn: sa.Connection, fingerprint: str, outcomes: Iterable[Outcome], a
         )
 
 
-def rows_of_plan(conn: sa.Connection, fingerprint: str) -> dict[str, LedgerRow]:
-    """Every row of one plan by change key."""
-    query = sa.select(table).where(table.c.fingerprint == fingerprint)
-    return {row.change.key: row for row in _read(conn, query)}
+def states_of(conn: sa.Connection, fingerprint: str, keys: Sequence[str]) -> dict[str, str]:
+    """How far these changes of a plan went, by key; one that was never begun is absent."""
+    query = sa.select(table.c.change_key, table.c.state).where(
+        table.c.fingerprint == fingerprint,
+        table.c.change_key == sa.any_(sa.cast(list(keys), sa.ARRAY(sa.Text))),
+    )
+    return {key: state for key, state in conn.execute(query)}  # noqa: C416 - dict() of rows does not type-check
+
+
+def created_contacts(conn: sa.Connection, fingerprint: str) -> dict[int, str]:
+    """The contacts a plan has made so far, by person."""
+    query = sa.select(table.c.person_id, table.c.contact_id).where(
+        table.c.fingerprint == fingerprint,
+        table.c.kind == CreateContact.__name__,
+        table.c.contact_id.is_not(None),
+    )
+    return {row.person_id: row.contact_id for row in conn.execute(query)}
 
 
 def done_once(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[set[tuple[int, str]], set[str]]:
@@ -136,7 +151,7 @@ def done_once(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[set[tuple
     query = sa.select(table.c.kind, table.c.person_id, table.c.subject).where(
         table.c.kind.in_([EnrolInWorkflow.__name__, CreateTask.__name__]),
         table.c.person_id == sa.any_(sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))),
-        table.c.state != "rejected",
+        table.c.state.in_(["intent", "done"]),
     )
     enrolled: set[tuple[int, str]] = set()
     task_keys: set[str] = set()

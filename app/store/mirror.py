@@ -17,29 +17,44 @@ from app.store.schema import unwritten
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A lead that waits to be considered, since when."""
+    """A lead that waits to be considered, since when, and whether a webhook brought it."""
 
     person_id: int
     since: datetime
+    hot: bool = False
 
 
-def wait(conn: sa.Connection, person_ids: Collection[int], at: datetime) -> None:
-    """Put leads on the work list of write_back; the newest moment stays."""
-    rows = [{"person_id": person_id, "since": at} for person_id in sorted(person_ids)]
+def wait(
+    conn: sa.Connection, person_ids: Collection[int], at: datetime, *, hot: Collection[int] = ()
+) -> None:
+    """Put leads on the work list of write_back, `hot` ones before the others; the newest moment stays."""
+    rows = [{"person_id": person, "since": at, "hot": person in hot} for person in sorted(person_ids)]
     if rows:
         statement = insert(unwritten)
         conn.execute(
             statement.on_conflict_do_update(
-                index_elements=[unwritten.c.person_id], set_={"since": statement.excluded.since}
+                index_elements=[unwritten.c.person_id],
+                set_={
+                    "since": statement.excluded.since,
+                    "hot": sa.or_(unwritten.c.hot, statement.excluded.hot),
+                },
             ),
             rows,
         )
 
 
-def waiting(conn: sa.Connection, limit: int) -> list[Waiting]:
-    """The leads that have waited longest."""
-    query = sa.select(unwritten).order_by(unwritten.c.since, unwritten.c.person_id).limit(limit)
-    return [Waiting(row.person_id, row.since) for row in conn.execute(query)]
+def waiting(conn: sa.Connection, limit: int, *, hot_only: bool = False) -> list[Waiting]:
+    """The hot leads, then those that have waited longest."""
+    query = sa.select(unwritten)
+    if hot_only:
+        query = query.where(unwritten.c.hot)
+    query = query.order_by(unwritten.c.hot.desc(), unwritten.c.since, unwritten.c.person_id).limit(limit)
+    return [Waiting(row.person_id, row.since, row.hot) for row in conn.execute(query)]
+
+
+def any_hot(conn: sa.Connection) -> bool:
+    """Does a lead wait that a webhook spoke of?"""
+    return bool(conn.execute(sa.select(sa.exists().where(unwritten.c.hot))).scalar())
 
 
 def count_waiting(conn: sa.Connection) -> int:
@@ -73,6 +88,15 @@ def read(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
         row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists))
         for row in conn.execute(query)
     }
+
+
+def score_ids(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, int]:
+    """The score each person's contact shows."""
+    people = sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))
+    query = sa.select(table.c.person_id, table.c.score_id).where(
+        table.c.person_id == sa.any_(people), table.c.score_id.is_not(None)
+    )
+    return {row.person_id: row.score_id for row in conn.execute(query)}
 
 
 def save(

@@ -27,12 +27,13 @@ WRITE = sa.text("""
         FROM delivered ORDER BY source COLLATE "C", key COLLATE "C"
         ON CONFLICT (source, key) DO UPDATE SET
             kind = excluded.kind, identity_id = excluded.identity_id, occurred_at = excluded.occurred_at,
-            quantity = excluded.quantity, scope = excluded.scope, attributes = excluded.attributes,
+            quantity = excluded.quantity, scope = excluded.scope,
+            attributes = observation.attributes || excluded.attributes,
             inbox_id = excluded.inbox_id, run_id = excluded.run_id
         WHERE (observation.kind, observation.identity_id, observation.occurred_at, observation.quantity,
                observation.scope, observation.attributes)
             IS DISTINCT FROM (excluded.kind, excluded.identity_id, excluded.occurred_at, excluded.quantity,
-               excluded.scope, excluded.attributes)
+               excluded.scope, observation.attributes || excluded.attributes)
         RETURNING source, key, identity_id
     )
     SELECT identity_id FROM written WHERE identity_id IS NOT NULL

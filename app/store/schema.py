@@ -191,15 +191,15 @@ erasure = sa.Table(
 
 # --- understand ------------------------------------------------------------------------------------------
 
-# People whose facts changed since their score: the work list of rescore.
+# People whose facts changed since their score: the work list of rescore. Hot: a webhook brought it.
 touched = sa.Table(
     "touched",
     metadata,
     sa.Column("person_id", Id, primary_key=True, autoincrement=False),
     sa.Column("touched_at", Stamp, nullable=False),
+    sa.Column("hot", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-# The longest waiting first, without sorting a backfill's million people for each lot.
-sa.Index("ix_touched_oldest", touched.c.touched_at, touched.c.person_id)
+sa.Index("ix_touched_next", touched.c.hot.desc(), touched.c.touched_at, touched.c.person_id)
 
 activity = sa.Table(
     "activity",
@@ -272,6 +272,7 @@ ledger = sa.Table(
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("intended_at", Stamp, nullable=False),
     sa.Column("settled_at", Stamp),
+    sa.Column("fence", Id),
     sa.UniqueConstraint("fingerprint", "change_key", name="uq_ledger"),
 )
 sa.Index("ix_ledger_person", ledger.c.person_id, ledger.c.id.desc())
@@ -285,7 +286,9 @@ unwritten = sa.Table(
     metadata,
     sa.Column("person_id", Id, primary_key=True, autoincrement=False),
     sa.Column("since", Stamp, nullable=False),
+    sa.Column("hot", sa.Boolean, nullable=False, server_default=sa.false()),
 )
+sa.Index("ix_unwritten_next", unwritten.c.hot.desc(), unwritten.c.since, unwritten.c.person_id)
 
 # What HubSpot holds of ours per contact, as last written or read: the ledger folded together, so that
 # finding what changed does not read years of it.
@@ -332,3 +335,14 @@ call_slot = sa.Table(
     prefixes=["UNLOGGED"],
 )
 sa.Index("ix_call_slot_name_at", call_slot.c.name, call_slot.c.at)
+
+# Who writes to HubSpot: one row, taken over when its holder stops confirming it.
+writer = sa.Table(
+    "writer",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column(
+        "fence", Id, nullable=False, comment="goes up with every new writer: rows of an older one are refused"
+    ),
+    sa.Column("beat_at", Stamp, nullable=False),
+)

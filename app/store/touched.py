@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 # A touch always moves the stamp forward: who was touched again while being scored is never taken for done,
 # even when both moments are the same. In order of id, so that two workers cannot wait for each other.
 TOUCH = sa.text("""
-    INSERT INTO touched (person_id, touched_at)
-    SELECT DISTINCT person_id, CAST(:at AS timestamptz) FROM identity
+    INSERT INTO touched (person_id, touched_at, hot)
+    SELECT DISTINCT person_id, CAST(:at AS timestamptz), CAST(:hot AS boolean) FROM identity
     WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY person_id
     ON CONFLICT (person_id) DO UPDATE
-    SET touched_at = greatest(excluded.touched_at, touched.touched_at + interval '1 microsecond')
+    SET touched_at = greatest(excluded.touched_at, touched.touched_at + interval '1 microsecond'),
+        hot = touched.hot OR excluded.hot
 """)
 TAKE = sa.text("""
-    SELECT person_id, touched_at FROM touched
-    ORDER BY touched_at, person_id LIMIT :limit FOR UPDATE SKIP LOCKED
+    SELECT person_id, touched_at, hot FROM touched
+    ORDER BY hot DESC, touched_at, person_id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
 UNTOUCH = sa.text("""
     DELETE FROM touched
@@ -29,22 +31,32 @@ ANY = sa.text("SELECT EXISTS (SELECT FROM touched)")
 COUNT = sa.text("SELECT count(*) FROM touched")
 
 
-def touch(conn: sa.Connection, person_ids: Collection[int], at: datetime) -> None:
+class Touched(NamedTuple):
+    """A person who waits for a new score, since when, and whether a webhook brought it."""
+
+    person_id: int
+    touched_at: datetime
+    hot: bool
+
+
+def touch(conn: sa.Connection, person_ids: Collection[int], at: datetime, *, hot: bool = False) -> None:
     """These people need a new score. Ids of people who are no more are passed over."""
     if person_ids:
-        conn.execute(TOUCH, {"ids": sorted(person_ids), "at": at})
+        conn.execute(TOUCH, {"ids": sorted(person_ids), "at": at, "hot": hot})
 
 
-def take_touched(conn: sa.Connection, limit: int) -> list[tuple[int, datetime]]:
-    """Those who have waited longest and are in nobody else's hands, ours until the transaction ends."""
-    return [(person_id, at) for person_id, at in conn.execute(TAKE, {"limit": limit})]
+def take_touched(conn: sa.Connection, limit: int) -> list[Touched]:
+    """The hot ones, then those who have waited longest, in nobody else's hands and ours until the
+    transaction ends.
+    """
+    return [Touched(*row) for row in conn.execute(TAKE, {"limit": limit})]
 
 
-def untouch(conn: sa.Connection, rows: Sequence[tuple[int, datetime]]) -> None:
+def untouch(conn: sa.Connection, rows: Sequence[Touched]) -> None:
     """These are scored. Who was touched again since `take_touched` stays on the list."""
     if rows:
-        ids, stamps = zip(*rows, strict=True)
-        conn.execute(UNTOUCH, {"ids": list(ids), "stamps": list(stamps)})
+        ids, stamps = [row.person_id for row in rows], [row.touched_at for row in rows]
+        conn.execute(UNTOUCH, {"ids": ids, "stamps": stamps})
 
 
 def any_touched(conn: sa.Connection) -> bool:

@@ -33,9 +33,9 @@ def make_blueprint(services: Services) -> Blueprint:
 def readiness(services: Services, now: datetime) -> dict[str, bool]:
     """What a deployment needs before it can work, each true or false."""
     try:
-        with services.database.connect() as conn:
-            seen = job_rows.newest_heartbeat(conn) if migrate.at_head(services.database) else None
         at_head = migrate.at_head(services.database)
+        with services.database.connect() as conn:
+            seen = job_rows.newest_heartbeat(conn) if at_head else None
     except sa.exc.OperationalError:
         return {"database": False, "migrations": False, "worker": False}
     return {

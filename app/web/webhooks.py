@@ -7,6 +7,9 @@ from flask import Blueprint, Response, jsonify, request
 from app.pipeline.receive import receive
 from app.services import Services
 
+LARGEST_BODY = 1024 * 1024
+"""One MiB: a hundred HubSpot events are a tenth of it."""
+
 
 def make_blueprint(services: Services) -> Blueprint:
     """`POST /webhooks/<vendor>` for every vendor that is on."""
@@ -17,9 +20,10 @@ def make_blueprint(services: Services) -> Blueprint:
         source = services.webhooks.get(vendor)
         if source is None:
             return Response("404 this webhook is off: see /setup for what it lacks\n", 404)
-        received = receive(
-            services, source, dict(request.headers), request.get_data(cache=False), services.clock()
-        )
+        body = request.get_data(cache=False)
+        if len(body) > LARGEST_BODY:
+            return Response("413 one MiB at most\n", 413)
+        received = receive(services, source, dict(request.headers), body, services.clock())
         if not received.accepted:
             return Response("401 bad or missing signature\n", 401)
         return jsonify(received.answer) if received.answer else Response(status=204)

@@ -27,7 +27,8 @@ class HubSpotClient:
     """Signed, limited, retried calls to one portal. `close` it at the end.
 
     `burst` holds the plan's limit over BURST_SECONDS (100 calls on Free and Starter, 190 above), `searches`
-    SEARCHES_PER_SECOND; several processes that call one portal must share both.
+    SEARCHES_PER_SECOND; several processes that call one portal must share both. `guard` is asked last before
+    each call and may refuse it.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class HubSpotClient:
         *,
         burst: CallLimit | None = None,
         searches: CallLimit | None = None,
+        guard: CallLimit | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.paths = Paths(api_version)
@@ -49,6 +51,7 @@ class HubSpotClient:
             sleep=sleep,
         )
         self._burst = burst or RateLimit(BURST_CALLS, BURST_SECONDS, sleep=sleep)
+        self._limits = (self._burst, guard) if guard else (self._burst,)
         self._searches = searches or RateLimit(SEARCHES_PER_SECOND, 1, sleep=sleep)
 
     def call(
@@ -88,4 +91,4 @@ class HubSpotClient:
         self.session.close()
 
     def _call(self, method: str, path: str, **request: Any) -> Answer:
-        return self.session.call(method, path, limits=(self._burst,), **request)
+        return self.session.call(method, path, limits=self._limits, **request)

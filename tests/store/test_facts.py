@@ -65,7 +65,7 @@ def test_an_observation_is_kept_with_its_cause_and_touches_its_person(
             4,
             T0,
         )
-        assert people.take_touched(conn, 9) == [(person, now)]
+        assert people.take_touched(conn, 9) == [(person, now, True)]
         assert facts.observed_people(conn, [person]) == {person}
 
 
@@ -290,7 +290,7 @@ def test_a_privacy_deletion_leaves_nothing_but_a_proof(database: sa.Engine, now:
             wanted = 1 if table == "touched" else 0
             assert conn.scalar(sa.text(f"SELECT count(*) FROM {table}")) == wanted, table
         assert conn.scalar(sa.text("SELECT contact_ids FROM deal")) == []
-        assert [person for person, _ in people.take_touched(conn, 9)] == list(other)
+        assert [person for person, *_ in people.take_touched(conn, 9)] == list(other)
         proof = conn.execute(sa.text("SELECT subject_hash, row_counts FROM erasure")).one()
         assert len(proof.subject_hash) == 64
         assert (proof.row_counts["observation"], proof.row_counts["identity"]) == (1, 3)

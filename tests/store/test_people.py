@@ -43,7 +43,7 @@ def test_a_merge_moves_the_names_notes_it_and_touches_who_is_kept(database: sa.E
         assert persons(conn, registrant(1), email("ana")) == [kept, kept]
         note = conn.execute(sa.text("SELECT kept_person_id, merged_person_id FROM merge")).one()
         assert tuple(note) == (kept, loser)
-        assert [person for person, _ in people.take_touched(conn, 10)] == [kept]
+        assert [person for person, *_ in people.take_touched(conn, 10)] == [kept]
 
 
 def test_a_merge_is_taken_back(database: sa.Engine, now: datetime) -> None:
@@ -54,7 +54,7 @@ def test_a_merge_is_taken_back(database: sa.Engine, now: datetime) -> None:
         merge_id = conn.scalar(sa.text("SELECT id FROM merge"))
         assert people.unmerge(conn, merge_id, now)
         assert persons(conn, registrant(1), contact(7), email("ana")) == before
-        assert {person for person, _ in people.take_touched(conn, 10)} == set(before)
+        assert {person for person, *_ in people.take_touched(conn, 10)} == set(before)
         assert not people.unmerge(conn, merge_id, now)
 
 
@@ -127,10 +127,10 @@ def test_touched_people_come_oldest_first_and_once_touched_again_stay(
         people.touch(conn, [two], now)
         people.touch(conn, [one], now + timedelta(seconds=1))
         taken = people.take_touched(conn, 10)
-        assert [person for person, _ in taken] == [two, one]
+        assert [row.person_id for row in taken] == [two, one]
         people.touch(conn, [two], now)  # the same moment once more
         people.untouch(conn, taken)
-        assert [person for person, _ in people.take_touched(conn, 10)] == [two]
+        assert [person for person, *_ in people.take_touched(conn, 10)] == [two]
         assert people.any_touched(conn)
         assert people.count_touched(conn) == 1
 
@@ -140,8 +140,8 @@ def test_two_workers_take_different_people(database: sa.Engine, now: datetime) -
         people.resolve(conn, [(registrant(n),) for n in range(4)], now)
         people.touch(conn, persons(conn, *(registrant(n) for n in range(4))), now)
     with database.begin() as first, database.begin() as second:
-        mine = {person for person, _ in people.take_touched(first, 2)}
-        theirs = {person for person, _ in people.take_touched(second, 10)}
+        mine = {person for person, *_ in people.take_touched(first, 2)}
+        theirs = {person for person, *_ in people.take_touched(second, 10)}
     assert (len(mine), len(theirs), mine & theirs) == (2, 2, set())
 
 

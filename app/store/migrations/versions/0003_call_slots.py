@@ -6,8 +6,6 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -19,8 +17,3 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX ix_call_slot_name_at ON call_slot (name, at)")
-
-
-def downgrade() -> None:
-    """Drop the table."""
-    op.execute("DROP TABLE call_slot")

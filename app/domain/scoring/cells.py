@@ -1,0 +1,152 @@
+"""Reading what a cell of text says: nothing, a number in either decimal mark, a date in several forms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+MISSING_WORDS = frozenset({"", "select", "(not set)", "null", "nan", "n/a", "#n/a", "-", "--"})
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DATE_ORDERS = ("ymd", "dmy", "mdy", "named", "epoch_ms")
+
+NumberReader = Callable[[str], float | None]
+
+_DECORATION = re.compile(r"[\s\u00a0\u202f€$£%]")
+_DECIMAL = {
+    ".": re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,3})?"),
+    ",": re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d{1,3})?"),
+}
+_GROUPED = {
+    ".": re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+"),
+    ",": re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+"),
+}
+_CLOCK = (
+    r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"(?:\s*(?P<half>[AaPp])\.?\s?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
+)
+_YEAR_FIRST = re.compile(r"(?P<a>\d{4})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{1,2})" + _CLOCK)
+_YEAR_LAST = re.compile(r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{4})" + _CLOCK)
+_DAY_NAMED = re.compile(
+    r"(?P<a>\d{1,2})(?:\s+de)?[\s-]+(?P<name>[^\W\d_]{3,10})\.?,?(?:\s+de)?[\s-]+(?P<c>\d{4})" + _CLOCK
+)
+_NAMED_DAY = re.compile(r"(?P<name>[^\W\d_]{3,10})\.?\s+(?P<a>\d{1,2}),?\s+(?P<c>\d{4})" + _CLOCK)
+_EPOCH_MS = re.compile(r"1\d{12}")
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan ene",
+            "feb",
+            "mar",
+            "apr abr",
+            "may",
+            "jun",
+            "jul",
+            "aug ago",
+            "sep set",
+            "oct",
+            "nov",
+            "dec dic",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+
+
+def is_missing(cell: str) -> bool:
+    """True where a cell says nothing: empty, or one of the words exports write for nothing."""
+    return cell.strip().lower() in MISSING_WORDS
+
+
+def read_number(cell: str, mark: str) -> float | None:
+    """The number a cell holds when `mark` ('.' or ',') is the decimal mark; None where it is no number."""
+    bare = _DECORATION.sub("", cell)
+    if not any(sign.isdigit() for sign in bare) or not _DECIMAL[mark].fullmatch(bare):
+        return None
+    other = "," if mark == "." else "."
+    return float(bare.replace(other, "").replace(mark, "."))
+
+
+def decimal_mark(cells: Iterable[str], *, tolerance: float = 0.02) -> str | None:
+    """The decimal mark that reads these distinct cells as numbers, or None where neither does.
+
+    A column such as 12, 980, 1.234 uses its dot for thousands: its dotted values all come in threes, and
+    the values without a dot stay below a thousand.
+    """
+    bare = [_DECORATION.sub("", cell) for cell in cells]
+    for mark, other in ((".", ","), (",", ".")):
+        unread = sum(read_number(cell, mark) is None for cell in bare)
+        if unread <= tolerance * len(bare):
+            return other if _is_grouping(bare, mark) else mark
+    return None
+
+
+def _is_grouping(bare: list[str], mark: str) -> bool:
+    marked = [cell for cell in bare if mark in cell]
+    if not marked or not all(_GROUPED[mark].fullmatch(cell) for cell in marked):
+        return False
+    whole = [cell.lstrip("+-") for cell in bare if mark not in cell]
+    return bool(whole) and all(cell.isdigit() and len(cell) <= 3 for cell in whole)
+
+
+def read_date(cell: str, order: str) -> float | None:
+    """Days since 1970 (UTC; a cell without a zone is taken as UTC), or None where it is no date."""
+    text = cell.strip()
+    if order == "epoch_ms":
+        return int(text) / 86_400_000 if _EPOCH_MS.fullmatch(text) else None
+    parts = _date_parts(text, order)
+    if parts is None:
+        return None
+    year, month, day, match = parts
+    try:
+        moment = datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        return None
+    clock = _clock_of(match)
+    return None if clock is None else ((moment + clock) - EPOCH) / timedelta(days=1)
+
+
+def _date_parts(text: str, order: str) -> tuple[int, int, int, re.Match[str]] | None:
+    if order == "named":
+        match = _DAY_NAMED.fullmatch(text) or _NAMED_DAY.fullmatch(text)
+        month = _MONTHS.get(match["name"][:3].lower()) if match else None
+        return (int(match["c"]), month, int(match["a"]), match) if match and month else None
+    match = (_YEAR_FIRST if order == "ymd" else _YEAR_LAST).fullmatch(text)
+    if match is None:
+        return None
+    first, middle, last = int(match["a"]), int(match["b"]), int(match["c"])
+    if order == "ymd":
+        return first, middle, last, match
+    return (last, middle, first, match) if order == "dmy" else (last, first, middle, match)
+
+
+def _clock_of(match: re.Match[str]) -> timedelta | None:
+    if match["hour"] is None:
+        return timedelta()
+    hour, half, zone = int(match["hour"]), (match["half"] or "").lower(), match["zone"] or ""
+    if hour > 23 or int(match["minute"]) > 59:
+        return None
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    clock = timedelta(hours=hour, minutes=int(match["minute"]), seconds=int(match["second"] or 0))
+    if zone[:1] in {"+", "-"}:
+        digits = zone[1:].replace(":", "")
+        shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        clock += shift if zone[0] == "-" else -shift
+    return clock
+
+
+def date_order(cells: Iterable[str], *, tolerance: float = 0.02) -> str | None:
+    """The order of the parts that reads these distinct cells as dates, or None.
+
+    Where day and month cannot be told apart, a 12-hour clock means month first and anything else day first.
+    """
+    texts = list(cells)
+    bad = {order: sum(read_date(cell, order) is None for cell in texts) for order in DATE_ORDERS}
+    fits = [order for order in DATE_ORDERS if bad[order] <= tolerance * len(texts)]
+    if {"dmy", "mdy"} <= set(fits) and bad["dmy"] == bad["mdy"]:
+        twelve_hours = any(cell.strip()[-1:].lower() == "m" for cell in texts)
+        return "mdy" if twelve_hours else "dmy"
+    return min(fits, key=lambda order: bad[order], default=None)

@@ -1,0 +1,61 @@
+"""Have the leads changed since training? Population stability index per column, and the base rate's shift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.domain.scoring.columns import Floats
+
+DRIFTED = 0.25  # a population stability index above this is read as a changed population
+PARTS = 10
+LEAST_SHARE = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How one column was spread at training: the share of rows in each bin, the missing in the last one."""
+
+    cuts: Floats
+    shares: Floats
+
+
+def profile_of(values: Floats, *, levels: int = 0) -> Profile:
+    """A number's profile by tenths; a category's by level when `levels` (its codes' number) is given."""
+    known = values[~np.isnan(values)]
+    cuts: Floats = np.empty(0)
+    if levels:
+        cuts = (np.arange(levels - 1) + 0.5).astype(np.float64)
+    elif len(known):
+        tenths = np.quantile(known, np.linspace(0, 1, PARTS + 1)[1:-1])
+        cuts = np.unique(tenths).astype(np.float64)
+    return Profile(cuts, _shares(cuts, values))
+
+
+def _shares(cuts: Floats, values: Floats) -> Floats:
+    place = np.where(np.isnan(values), len(cuts) + 1, np.searchsorted(cuts, values, side="left"))
+    counts = np.bincount(place.astype(np.intp), minlength=len(cuts) + 2)
+    return np.asarray(counts / max(len(values), 1))
+
+
+def stability_index(profile: Profile, values: Floats) -> float:
+    """Population stability index of these rows against the profile: 0 is alike, above 0.25 is changed."""
+    then = np.maximum(profile.shares, LEAST_SHARE)
+    now = np.maximum(_shares(profile.cuts, values), LEAST_SHARE)
+    return float(((now - then) * np.log(now / then)).sum())
+
+
+def stability(names: Sequence[str], profiles: Sequence[Profile], matrix: Floats) -> dict[str, float]:
+    """The index of every column, largest first."""
+    indices = {name: stability_index(profiles[place], matrix[:, place]) for place, name in enumerate(names)}
+    return dict(sorted(indices.items(), key=lambda item: -item[1]))
+
+
+def base_rate_shift(converted: Floats, time: Floats, share: float = 0.8) -> dict[str, float]:
+    """The conversion rate of the oldest `share` of rows and of the newer rest."""
+    order = np.argsort(np.where(np.isnan(time), -np.inf, time), kind="stable")
+    cut = int(share * len(order))
+    older, newer = converted[order[:cut]], converted[order[cut:]]
+    return {"older": float(older.mean()), "newer": float(newer.mean()) if len(newer) else float("nan")}

@@ -1,0 +1,107 @@
+"""How good a set of probabilities is: ranking, calibration, and what a band or the best tenth yields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.scoring.columns import Floats
+
+BINS = 10
+
+
+def auc(converted: Floats, scores: Floats) -> float:
+    """Area under the ROC curve (ties count half); 0.5 where one class is absent."""
+    hits = float(converted.sum())
+    misses = len(converted) - hits
+    if hits == 0 or misses == 0:
+        return 0.5
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return float((rank[converted > 0.5].sum() - hits * (hits + 1) / 2) / (hits * misses))
+
+
+def auc_error(area: float, hits: float, misses: float) -> float:
+    """Standard error of an AUC (Hanley and McNeil 1982)."""
+    if hits < 1 or misses < 1:
+        return 0.5
+    q1, q2 = area / (2 - area), 2 * area * area / (1 + area)
+    variance = area * (1 - area) + (hits - 1) * (q1 - area * area) + (misses - 1) * (q2 - area * area)
+    return float(np.sqrt(max(variance, 0.0) / (hits * misses)))
+
+
+def average_precision(converted: Floats, scores: Floats) -> float:
+    """Mean precision over the conversions, tied scores taken together."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(converted[order])
+    last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    precision = hits[last] / (last + 1)
+    gained = np.diff(np.concatenate([[0.0], hits[last]]))
+    return float((precision * gained).sum() / max(hits[-1], 1.0))
+
+
+def brier(converted: Floats, probability: Floats) -> float:
+    return float(np.mean((probability - converted) ** 2))
+
+
+def log_loss(converted: Floats, probability: Floats) -> float:
+    safe = np.clip(probability, 1e-12, 1 - 1e-12)
+    return float(-np.mean(converted * np.log(safe) + (1 - converted) * np.log1p(-safe)))
+
+
+def reliability(converted: Floats, probability: Floats) -> list[dict[str, float]]:
+    """Ten bins of equal width: rows, mean probability and conversion rate of each that is not empty."""
+    place = np.minimum((probability * BINS).astype(np.intp), BINS - 1)
+    curve = []
+    for index in range(BINS):
+        inside = place == index
+        if inside.any():
+            curve.append(
+                {
+                    "rows": int(inside.sum()),
+                    "predicted": float(probability[inside].mean()),
+                    "converted": float(converted[inside].mean()),
+                }
+            )
+    return curve
+
+
+def calibration_error(converted: Floats, probability: Floats) -> float:
+    """Expected calibration error over the ten bins of the reliability curve."""
+    curve = reliability(converted, probability)
+    return sum(one["rows"] * abs(one["predicted"] - one["converted"]) for one in curve) / len(converted)
+
+
+def lift(converted: Floats, scores: Floats, share: float = 0.1) -> float:
+    """Conversion rate in the best `share` of rows over the rate of all."""
+    best = np.argsort(-scores, kind="stable")[: max(1, round(share * len(scores)))]
+    return float(converted[best].mean() / converted.mean()) if converted.any() else 0.0
+
+
+def measure(converted: NDArray[np.bool_] | Floats, probability: Floats) -> dict[str, float]:
+    """The six figures printed for every model."""
+    truth = np.asarray(converted, dtype=np.float64)
+    return {
+        "auc": auc(truth, probability),
+        "average_precision": average_precision(truth, probability),
+        "brier": brier(truth, probability),
+        "log_loss": log_loss(truth, probability),
+        "ece": calibration_error(truth, probability),
+        "lift_at_10": lift(truth, probability),
+    }
+
+
+def by_band(converted: Floats, bands: Sequence[str], order: Sequence[str]) -> list[dict[str, float | str]]:
+    """Rows, conversion and lift of each band that has rows, in `order`."""
+    named, rate = np.asarray(bands), float(np.mean(converted))
+    rows: list[dict[str, float | str]] = []
+    for band in order:
+        inside = converted[named == band]
+        if len(inside):
+            conversion = float(inside.mean())
+            rows.append(
+                {"band": band, "rows": len(inside), "converted": conversion, "lift": conversion / rate}
+            )
+    return rows

@@ -1,0 +1,78 @@
+"""Which rows of a history converted: the outcome column read as yes, no or not known yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.errors import BadConfig, Fault
+from app.domain.scoring.cells import date_order, is_missing, read_date, read_number
+from app.domain.scoring.columns import Floats, Table
+
+POSITIVE_WORDS = frozenset(
+    {"1", "1.0", "true", "t", "yes", "y", "si", "sí", "s", "verdadero", "won", "converted", "closed won",
+     "customer", "cliente", "ganado", "convertido"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Converted or not, for the rows whose outcome is known; `at` is the day of conversion if it is told."""
+
+    converted: NDArray[np.bool_]
+    rows: NDArray[np.intp]
+    positive: str
+    at: Floats | None = None
+
+
+def read_outcome(table: Table, name: str, positive: str | None = None) -> Outcome:
+    """Read the outcome column. A row without one is left out, unless conversions alone are written down.
+
+    Raises BadConfig where the column is absent, holds one value only, or leaves open which value is a
+    conversion.
+    """
+    if name not in table.columns:
+        raise _fault(name, "is no column of the file")
+    cells = [str(cell).strip() for cell in table.columns[name]]
+    counts = Counter(cell for cell in cells if not is_missing(cell) and cell != "nan")
+    blank = np.array([is_missing(cell) or cell == "nan" for cell in cells])
+    order = date_order(counts) if counts else None
+    if positive is None and order:
+        days = [read_date(cell, order) for cell in cells]
+        at = np.array([np.nan if day is None else day for day in days])
+        return _checked(name, Outcome(~np.isnan(at), np.arange(len(cells)), "a date", at))
+    word = positive if positive is not None else _positive_word(name, counts)
+    converted = np.array([_same(cell, word) for cell in cells])
+    only_conversions = bool(counts) and all(_same(cell, word) for cell in counts)
+    rows = np.arange(len(cells)) if only_conversions else np.flatnonzero(~blank)
+    return _checked(name, Outcome(converted[rows], rows, word))
+
+
+def _positive_word(name: str, counts: Counter[str]) -> str:
+    known = [cell for cell in counts if cell.lower() in POSITIVE_WORDS]
+    if len(known) == 1 and len(counts) <= 2:
+        return known[0]
+    shown = ", ".join(repr(cell) for cell, _ in counts.most_common(5))
+    raise _fault(name, f"say with --positive which value is a conversion (it holds {shown})")
+
+
+def _same(cell: str, word: str) -> bool:
+    if cell.lower() == word.strip().lower():
+        return True
+    number, wanted = read_number(cell, "."), read_number(word, ".")
+    return number is not None and number == wanted
+
+
+def _checked(name: str, outcome: Outcome) -> Outcome:
+    if not len(outcome.rows) or outcome.converted.all():
+        raise _fault(name, "holds no row that did not convert: give a history with both")
+    if not outcome.converted.any():
+        raise _fault(name, f"holds no conversion ({outcome.positive!r}): check the column and --positive")
+    return outcome
+
+
+def _fault(name: str, message: str) -> BadConfig:
+    return BadConfig([Fault("--outcome", name, message)])

@@ -1,0 +1,209 @@
+"""History -> model: leak guard, honest choice, calibration, and a report that says how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import numpy as np
+
+from app.domain.errors import BadConfig, Fault
+from app.domain.scoring.calibration import (
+    Split,
+    calibrated_apart,
+    choose_calibration,
+    fit_calibration,
+)
+from app.domain.scoring.columns import Column, Floats, Table, filled, infer_columns, read_values
+from app.domain.scoring.drift import profile_of
+from app.domain.scoring.folds import forward_calibration, forward_folds, shuffled_folds
+from app.domain.scoring.leaks import Evidence, Verdict, find_leaks
+from app.domain.scoring.model import TrainedModel
+from app.domain.scoring.outcome import Outcome, read_outcome
+from app.domain.scoring.quality import quality_report
+from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, choose, learners_for
+from app.domain.scoring.vocabulary import Vocabulary, learn_vocabulary
+
+FEWEST_FORWARD_FOLDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What the operator says: outcome's conversion value, time and id columns, columns out or in, kinds."""
+
+    outcome: str
+    positive: str | None = None
+    time: str | None = None
+    ids: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """The end of a training. `model` is None where conversions are too few: the points score stays."""
+
+    model: TrainedModel | None
+    columns: tuple[Column, ...]
+    verdict: Verdict
+    rows: int
+    conversions: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class History:
+    """A table read for learning: the matrix of its learnable columns, and who converted (1.0 or 0.0)."""
+
+    table: Table
+    columns: tuple[Column, ...]
+    vocabulary: Vocabulary
+    matrix: Floats
+    converted: Floats
+    time: Floats | None
+    ended: Floats | None
+
+
+def train(table: Table, options: TrainingOptions, progress: Callable[[str], None]) -> Training:
+    """Learn from a history whose outcome is a column. The same table, options and seed give the same model.
+
+    Raises BadConfig for names the table does not hold, an outcome that cannot be read, or nothing left to
+    learn from.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+
+    # The models are small: threads would spend their time waiting for each other. The limit reaches only
+    # libraries already loaded.
+    import_module("sklearn.ensemble")
+    with threadpool_limits(1):
+        return _train(table, options, progress)
+
+
+def _train(table: Table, options: TrainingOptions, progress: Callable[[str], None]) -> Training:
+    _check_names(table, options)
+    outcome = read_outcome(table, options.outcome, options.positive)
+    history = _read_history(table, outcome, options)
+    if not history.vocabulary.columns:
+        raise BadConfig([Fault("--history", "columns", "none is left to learn from")])
+    verdict = find_leaks(_evidence(history, options.seed), options.accepted, progress)
+    conversions = int(history.converted.sum())
+    rarer = min(conversions, len(history.converted) - conversions)
+    model = None
+    if learners_for(rarer, len(history.converted)):
+        model = learn(_without(history, verdict), rarer, options.seed, progress)
+    left_out = table.rows - len(outcome.rows)
+    return Training(model, history.columns, verdict, len(outcome.rows), conversions, left_out)
+
+
+def learn(history: History, rarer: int, seed: int, progress: Callable[[str], None]) -> TrainedModel:
+    """Choose, calibrate and fit on everything. `rarer` counts the rarer outcome: it rules what is tried."""
+    folds, calibration_folds = _folds(history, seed)
+    vocabulary, matrix, converted = history.vocabulary, history.matrix, history.converted
+    learners = learners_for(rarer, len(converted))
+    choice = choose(learners, vocabulary, matrix, converted, folds, seed=seed, progress=progress)
+    held = np.sort(np.concatenate([test for _, test in folds]))
+    kind = "none"
+    if rarer > FULL_CHOICE_CONVERSIONS:
+        kind = choose_calibration(choice.margin, converted, calibration_folds)
+    apart = calibrated_apart(kind, choice.margin, converted, calibration_folds)
+    progress(f"chosen: {choice.name}, calibration {kind}")
+    parts = tuple(one.fit(vocabulary, matrix, converted, seed) for one in choice.learners)
+    model = TrainedModel(
+        vocabulary=vocabulary,
+        parts=parts,
+        calibration=fit_calibration(kind, choice.margin[held], converted[held]),
+        profiles=tuple(
+            profile_of(matrix[:, place], levels=len(levels) + 2 if vocabulary.is_category(place) else 0)
+            for place, levels in enumerate(vocabulary.levels)
+        ),
+        report={},
+    )
+    report = quality_report(
+        model, choice, matrix, converted, apart, held, folds[0], time=history.time, seed=seed
+    )
+    return TrainedModel(vocabulary, parts, model.calibration, model.profiles, report)
+
+
+def _check_names(table: Table, options: TrainingOptions) -> None:
+    named: list[tuple[str, str]] = [("--id", name) for name in options.ids]
+    named += [("--exclude", name) for name in options.excluded]
+    named += [("--accept", name) for name in options.accepted]
+    named += [("--time", options.time)] if options.time else []
+    faults = [
+        Fault(flag, name, "is no column of the file") for flag, name in named if name not in table.columns
+    ]
+    if faults:
+        raise BadConfig(faults)
+
+
+def _read_history(table: Table, outcome: Outcome, options: TrainingOptions) -> History:
+    known = table if len(outcome.rows) == table.rows else table.take(outcome.rows)
+    columns = infer_columns(known, options.kinds)
+    aside = {options.outcome, options.time, *options.ids, *options.excluded}
+    time = next((column for column in columns if column.name == options.time), None)
+    since = time if time is not None and time.kind == "date" else None
+    learnt = [column for column in columns if column.name not in aside]
+    vocabulary = learn_vocabulary(known, learnt, since)
+    return History(
+        table=known,
+        columns=columns,
+        vocabulary=vocabulary,
+        matrix=vocabulary.matrix(known),
+        converted=outcome.converted.astype(np.float64),
+        time=None if time is None else _read_time(time, known),
+        ended=None if outcome.at is None else outcome.at[outcome.rows],
+    )
+
+
+def _read_time(column: Column, table: Table) -> Floats:
+    form = column.form or "."
+    kind = "date" if column.kind == "date" else "number"
+    time = read_values(Column(column.name, kind, form), table.columns[column.name])
+    if np.isnan(time).mean() > 0.5:
+        message = "cannot be read as dates or numbers: name another column or set its kind in the mapping"
+        raise BadConfig([Fault("--time", column.name, message)])
+    return time
+
+
+def _evidence(history: History, seed: int) -> Evidence:
+    since = history.vocabulary.since
+    said = {name: filled(history.table.columns[name]) for name in history.vocabulary.names}
+    entered = None if since is None else history.time
+    return Evidence(
+        history.vocabulary,
+        history.matrix,
+        history.converted,
+        said,
+        seed,
+        entered=entered,
+        ended=history.ended,
+    )
+
+
+def _without(history: History, verdict: Verdict) -> History:
+    refused = {finding.column for finding in verdict.refused}
+    kept = [place for place, name in enumerate(history.vocabulary.names) if name not in refused]
+    if not kept:
+        message = "every column was refused: accept one with --accept, or export what was known beforehand"
+        raise BadConfig([Fault("--history", "columns", message)])
+    return History(
+        history.table,
+        history.columns,
+        history.vocabulary.only(kept),
+        history.matrix[:, kept],
+        history.converted,
+        history.time,
+        history.ended,
+    )
+
+
+def _folds(history: History, seed: int) -> tuple[list[Split], list[Split]]:
+    """Folds for the choice and for the calibration: forward in time where time is told, else shuffled."""
+    if history.time is not None:
+        forward = forward_folds(history.converted, history.time)
+        if len(forward) >= FEWEST_FORWARD_FOLDS:
+            return forward, forward_calibration(forward)
+    return shuffled_folds(history.converted, seed), shuffled_folds(history.converted, seed + 1)

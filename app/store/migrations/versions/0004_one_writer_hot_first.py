@@ -1,0 +1,16 @@
+"""The writer's lease and fence, and work lists in which what a webhook brought comes first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """The text is frozen in the .sql file beside this one."""
+    text = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    op.get_bind().exec_driver_sql(text, execution_options={"no_parameters": True})

@@ -1,0 +1,92 @@
+"""ActiveCampaign's deliveries: unsigned forms, so what proves them is a secret in our address.
+
+Source: developers.activecampaign.com "Webhooks": one event per POST, application/x-www-form-urlencoded with
+bracketed keys, no signature, no retry; an answer of 410 ends the webhook for good.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from app.domain.errors import BadRecord
+from app.domain.records import Record
+from connectors.activecampaign.moments import minute
+
+PATH_HEADER = "X-Savia-Path"
+"""What follows the vendor's name in our address, as the web layer hands it over."""
+
+MOST_FIELDS = 2_000
+DEEPEST = 8
+
+_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+_STEPS = re.compile(r"\[([^\[\]]*)\]")
+
+
+class ActiveCampaignWebhook:
+    """A WebhookSource for one account. With an empty secret nothing is accepted."""
+
+    name = "activecampaign"
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:  # noqa: ARG002 nothing is signed or stamped
+        """Did it come to the address only ActiveCampaign was told? Raises nothing."""
+        values = {name.lower(): value for name, value in headers.items()}
+        given = values.get(PATH_HEADER.lower(), "").strip("/")
+        # Compared as bytes: compare_digest refuses text that is not ASCII.
+        same = hmac.compare_digest(self._secret.encode(), given.encode(errors="replace"))
+        return bool(self._secret) and same
+
+    def challenge(self, body: bytes) -> dict[str, str] | None:  # noqa: ARG002 ActiveCampaign validates no address
+        """Never: an address is taken as it is."""
+        return None
+
+    def parse(self, body: bytes) -> tuple[Record, ...]:
+        """One record: the stream is the event's name, the payload its fields as nested objects, plus
+        `minute`, the UTC minute of the event.
+        """
+        fields = _fields(body)
+        event = fields.get("type")
+        if not isinstance(event, str) or not _NAME.fullmatch(event):
+            raise BadRecord("type", "the delivery does not name its event")
+        return (Record(self.name, event, fields | {"minute": minute(fields.get("date_time"))}),)
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    """campaign[message][id]=9 as {"campaign": {"message": {"id": "9"}}}. Raises BadRecord."""
+    try:
+        pairs = parse_qsl(
+            body.decode(errors="replace"),
+            keep_blank_values=True,
+            max_num_fields=MOST_FIELDS,
+            errors="replace",
+        )
+    except ValueError:
+        raise BadRecord("type", "the form has too many fields; look at it with `jobs quarantine`") from None
+    nested: dict[str, Any] = {}
+    for key, value in pairs:
+        _put(nested, key, value)
+    return nested
+
+
+def _put(nested: dict[str, Any], key: str, value: str) -> None:
+    """A name that is both text and object (`list` and `list[id]`) keeps the text under ""."""
+    head, bracket, rest = key.partition("[")
+    *path, last = [head, *_STEPS.findall(bracket + rest)][:DEEPEST]
+    place = nested
+    for step in path:
+        inner = place.get(step)
+        if not isinstance(inner, dict):
+            inner = {} if inner is None else {"": inner}
+            place[step] = inner
+        place = inner
+    if isinstance(place.get(last), dict):
+        place[last][""] = value
+    else:
+        place[last or str(len(place))] = value

@@ -1,0 +1,146 @@
+"""Train a score from a CRM export: no database, no credentials."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from app.domain.scoring.leaks import Finding
+from app.domain.scoring.model_file import to_bytes
+from app.domain.scoring.selection import FEWEST_CONVERSIONS
+from app.domain.scoring.training import Training, TrainingOptions, train
+from app.table_files import read_kinds, read_table
+from jobs.console import Console
+
+NAME = "train"
+HELP = "Learn a score from an export whose leads' outcome is known."
+MODEL_FILE = Path("var/model.savia")
+POINTS_STAY = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--history", type=Path, required=True, metavar="FILE.csv")
+    parser.add_argument("--outcome", required=True, metavar="COLUMN", help="who converted")
+    parser.add_argument("--positive", metavar="VALUE", help="the outcome's value that means a conversion")
+    parser.add_argument("--time", metavar="COLUMN", help="when the lead came in: judge forward in time")
+    parser.add_argument("--id", action="append", default=[], metavar="COLUMN", help="a name, not a feature")
+    parser.add_argument("--exclude", action="extend", nargs="+", default=[], metavar="COLUMN")
+    parser.add_argument(
+        "--accept",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="learn from it though refused",
+    )
+    parser.add_argument(
+        "--mapping", type=Path, metavar="FILE.toml", help="[columns] that set a column's kind"
+    )
+    parser.add_argument("--model", type=Path, default=MODEL_FILE, metavar="FILE")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="report as JSON")
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Returns 0, or 3 where conversions are too few to learn from and the points score stays."""
+    options = TrainingOptions(
+        outcome=args.outcome,
+        positive=args.positive,
+        time=args.time,
+        ids=tuple(args.id),
+        excluded=tuple(args.exclude),
+        accepted=tuple(args.accept),
+        kinds=read_kinds(args.mapping) if args.mapping else {},
+        seed=args.seed,
+    )
+    training = train(read_table(args.history), options, console.progress)
+    if training.model is not None:
+        args.model.parent.mkdir(parents=True, exist_ok=True)
+        args.model.write_bytes(to_bytes(training.model))
+    if console.as_json:
+        console.report(_report(training))
+    else:
+        _tell(training, options, args.model, console)
+    return 0 if training.model is not None else POINTS_STAY
+
+
+def _report(training: Training) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "rows": training.rows,
+        "base_rate": training.conversions / training.rows,
+        "model": "points",
+        "metrics": None,
+    }
+    if training.model is None:
+        report["note"] = _too_few(training)
+    else:
+        report |= training.model.report
+    report["conversions"], report["left_out"] = training.conversions, training.left_out
+    report["refused"] = [_finding(one) for one in training.verdict.refused]
+    report["suspect"] = [_finding(one) for one in training.verdict.suspect]
+    report["columns"] = {column.name: column.kind for column in training.columns}
+    return report
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {"column": finding.column, "reason": finding.reason}
+
+
+def _too_few(training: Training) -> str:
+    rarer = min(training.conversions, training.rows - training.conversions)
+    return (
+        f"{rarer} rows of the rarer outcome, {FEWEST_CONVERSIONS} are needed: the points score stays, "
+        "train again when there are more"
+    )
+
+
+def _tell(training: Training, options: TrainingOptions, model: Path, console: Console) -> None:
+    rate = training.conversions / training.rows
+    console.line(f"{training.rows} rows, {training.conversions} conversions ({rate:.1%})")
+    if training.left_out:
+        console.line(f"{training.left_out} rows left out: their outcome is not known yet")
+    _tell_columns(training, options, console)
+    for finding in training.verdict.refused:
+        console.line(f"REFUSED {finding.column}: {finding.reason} (--accept to learn from it all the same)")
+    for finding in training.verdict.suspect:
+        console.line(f"SUSPECT {finding.column}: {finding.reason} (--exclude if it is filled in later)")
+    if training.model is None:
+        console.line(f"No model: {_too_few(training)}.")
+        return
+    _tell_model(training.model.report, console)
+    console.line(f"Model written to {model}")
+
+
+def _tell_columns(training: Training, options: TrainingOptions, console: Console) -> None:
+    aside = {options.outcome, options.time, *options.ids, *options.excluded}
+    kinds: dict[str, list[str]] = {}
+    for column in training.columns:
+        kinds.setdefault("set aside" if column.name in aside else column.kind, []).append(column.name)
+    for kind, names in kinds.items():
+        console.line(f"{kind}: {', '.join(names)}")
+
+
+def _tell_model(report: Any, console: Console) -> None:
+    console.line(
+        f"Model: {report['model']}; calibration: {report['calibration']}; judged by {report['judged']}"
+    )
+    console.line("  " + ", ".join(f"{name} {value:.4f}" for name, value in report["metrics"].items()))
+    low, high = report["interval"]["low"], report["interval"]["high"]
+    console.line(
+        f"  AUC lies between {low:.3f} and {high:.3f}" + (": few conversions" if report["wide"] else "")
+    )
+    for band in report["bands"]:
+        console.line(
+            f"  {band['band']}: {band['rows']} rows, {band['converted']:.1%} converted, "
+            f"lift {band['lift']:.2f}"
+        )
+    if report["empty_hot"]:
+        console.line(
+            f"  No lead reaches 80 (the highest is {100 * report['highest_probability']:.0f}): the hot band "
+            "stays empty. Choose bands by capacity instead, for example the 50 best a week."
+        )
+    if shift := report.get("base_rate_shift"):
+        console.line(
+            f"  base rate: {shift['older']:.3f} in the older rows, {shift['newer']:.3f} in the newest fifth"
+        )
