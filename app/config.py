@@ -15,6 +15,7 @@ Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+[^/\s]$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Minutes = Annotated[int, Field(ge=1, le=1440)]
+Days = Annotated[int, Field(ge=1, le=3650)]
 
 
 class Section(BaseModel):
@@ -80,6 +81,16 @@ class WriteBack(Section):
     minimum_population: Count = 50
 
 
+class Keep(Section):
+    """`[keep]`: days after which what is finished is cleared. Facts, scores and the ledger are kept."""
+
+    deliveries_days: Days = 30
+    runs_days: Days = 90
+    plans_days: Days = 180
+    dead_letters_days: Days = 30
+    webinar_webhooks_days: Days = 30
+
+
 class Outcome(Section):
     """`[outcome]`: what conversion means, for training, bands, lift and KPIs alike."""
 
@@ -118,6 +129,7 @@ class Settings(Section):
     openai: OpenAi = OpenAi()
     schedule: Schedule = Schedule()
     write_back: WriteBack = WriteBack()
+    keep: Keep = Keep()
     outcome: Outcome = Outcome()
     secrets: Secrets = Field(Secrets(), repr=False)
 
@@ -172,12 +184,12 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _read_file(path: Path, *, named: bool, faults: list[Fault]) -> dict[str, Any]:
-    if not path.exists():
+    if not path.is_file():
         if named:
             faults.append(Fault(str(path), "SAVIA_CONFIG", "no such file: correct the path or unset it"))
         return {}
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         return {key: _lists_to_tuples(value) for key, value in tomllib.loads(text).items()}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         faults.append(Fault(path.name, "(whole file)", f"not valid TOML in UTF-8: {error}"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from procrastinate import exceptions, jobs, manager
 
 from app.domain.errors import BadCredentials, TryLater, UnsafePlan
-from app.store import slots
+from app.store import job_rows, slots
 from app.store.database import psycopg_url
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,24 @@ QUEUE = "line"
 HEARTBEAT = 3.0
 """Seconds between two signs of life of a worker."""
 
-STALLED_AFTER = 10
-"""Seconds without a sign of life after which a worker's job is given to another."""
+STALLED_AFTER = 15
+"""Seconds without a sign of life after which a worker's job is given to another. A worker that was asked to
+stop gives none while it finishes its lots, which take at most half of this.
+"""
 
 LOOK_AROUND = 0.5
 """Seconds between two looks for new deliveries and stalled jobs."""
 
 RETRY_AFTER = timedelta(seconds=30)
 """Wait before a step is tried again when the vendor did not say how long."""
+
+
+RETRY = procrastinate.RetryStrategy(max_attempts=4, linear_wait=10)
+"""For a fault nobody foresaw: 10, 20 and 30 seconds later; then the job is a dead letter."""
+
+
+MENDED_AFTER = timedelta(minutes=10)
+"""Wait before a step is tried again whose credentials a person must mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +75,12 @@ class Engine:
         self._steps = {step.name: step for step in steps}
         url = database.url.render_as_string(hide_password=False)
         self._app = procrastinate.App(
-            connector=procrastinate.PsycopgConnector(conninfo=psycopg_url(url), min_size=1, max_size=3)
+            connector=procrastinate.PsycopgConnector(
+                conninfo=psycopg_url(url), min_size=1, max_size=3, timeout=5.0
+            )
         )
         for step in steps:
-            self._app.task(name=step.name, queue=QUEUE, priority=step.priority)(self._job(step))
+            self._app.task(name=step.name, queue=QUEUE, priority=step.priority, retry=RETRY)(self._job(step))
         # Asking goes through the caller's own connection, so this side needs no pool.
         self._asking = manager.JobManager(procrastinate.SyncPsycopgConnector())
 
@@ -80,8 +92,11 @@ class Engine:
             except TryLater as reason:
                 log.info("%s: %s", step.name, reason)
                 self.defer(step.name, at=self._clock() + (reason.after or RETRY_AFTER))
-            except (BadCredentials, UnsafePlan) as reason:
+            except BadCredentials as reason:
                 log.error("%s: %s", step.name, reason)  # noqa: TRY400 - the message is the whole story
+                self.defer(step.name, at=self._clock() + MENDED_AFTER)
+            except UnsafePlan as reason:
+                log.warning("%s: %s", step.name, reason)
             else:
                 for name in following:
                     self.defer(name)
@@ -101,13 +116,13 @@ class Engine:
     def _defer_on(self, conn: sa.Connection, name: str, at: datetime | None) -> bool:
         """In the caller's transaction: the job exists when and only when that transaction commits.
 
-        One job per step waits at a time, and one more that was put off.
+        One job per step waits at a time; one that was put off is waited for, too.
         """
         job = jobs.Job(
             id=None,
             queue=QUEUE,
             lock=None,
-            queueing_lock=f"{name} later" if at else name,
+            queueing_lock=name,
             task_name=name,
             priority=self._steps[name].priority,
             scheduled_at=at,
@@ -119,27 +134,37 @@ class Engine:
             return False
         return True
 
-    def work(self, *, concurrency: int = 2) -> None:
-        """Work steps off until SIGTERM or SIGINT; a lot under way is finished first."""
-        asyncio.run(self._work(concurrency))
+    def work(self, *, concurrency: int = 2) -> bool:
+        """Work steps off until SIGTERM or SIGINT, finishing the lots under way. True when a signal ended it;
+        False when it could not go on, and must be started again.
+        """
+        return asyncio.run(self._work(concurrency))
 
-    async def _work(self, concurrency: int) -> None:
+    async def _work(self, concurrency: int) -> bool:
+        asked_to_stop = asyncio.Event()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(sign, asked_to_stop.set)
         async with self._app.open_async():
-            looking = asyncio.create_task(self._look_around())
-            try:
-                await self._app.run_worker_async(
-                    queues=[QUEUE],
-                    concurrency=concurrency,
-                    fetch_job_polling_interval=1.0,
-                    update_heartbeat_interval=HEARTBEAT,
-                    stalled_worker_timeout=STALLED_AFTER,
-                    delete_jobs=jobs.DeleteJobCondition.SUCCESSFUL,
-                    shutdown_graceful_timeout=8.0,
-                )
-            finally:
-                looking.cancel()
-                with suppress(asyncio.CancelledError):
-                    await looking
+            tasks = [
+                asyncio.create_task(self._run_worker(concurrency)),
+                asyncio.create_task(self._look_around()),
+                asyncio.create_task(asked_to_stop.wait()),
+            ]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                await _end(task)
+        return asked_to_stop.is_set()
+
+    async def _run_worker(self, concurrency: int) -> None:
+        await self._app.run_worker_async(
+            queues=[QUEUE],
+            concurrency=concurrency,
+            fetch_job_polling_interval=1.0,
+            update_heartbeat_interval=HEARTBEAT,
+            stalled_worker_timeout=STALLED_AFTER,
+            delete_jobs=jobs.DeleteJobCondition.SUCCESSFUL,
+            install_signal_handlers=False,
+        )
 
     async def _look_around(self) -> None:
         """Defer what the store shows to be waiting, and take over the jobs of workers that died."""
@@ -148,16 +173,32 @@ class Engine:
                 for name in await asyncio.to_thread(self._wake):
                     await asyncio.to_thread(self.defer, name)
                 await self._take_over()
-            except (sa.exc.OperationalError, exceptions.ConnectorException) as reason:
+            except (sa.exc.OperationalError, sa.exc.TimeoutError) as reason:
                 log.warning("the database did not answer, looking again: %s", type(reason).__name__)
             await asyncio.sleep(LOOK_AROUND)
 
     async def _take_over(self) -> None:
+        """Give the jobs of workers that stopped to others. One worker at a time does this."""
         held = self._app.job_manager
-        for job in await held.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
-            log.warning("taking over %s from a worker that stopped", job.task_name)
-            try:
-                await held.retry_job(job)
-            except exceptions.UniqueViolation:
-                # The same step waits already and will see the same work: this job has nothing left to do.
-                await held.finish_job(job, status=jobs.Status.ABORTED, delete_job=False)
+        with self._database.begin() as conn:
+            if not job_rows.may_take_over(conn):
+                return
+            for job in await held.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
+                log.warning("taking over %s from a worker that stopped", job.task_name)
+                try:
+                    await held.retry_job(job)
+                except exceptions.UniqueViolation:
+                    # The step waits already and will see the same work: this job has nothing left to do.
+                    await held.finish_job(job, status=jobs.Status.ABORTED, delete_job=True)
+                except exceptions.ConnectorException as reason:
+                    log.warning("%s was finished meanwhile: %s", job.task_name, type(reason).__name__)
+            job_rows.keep_newest_dead_letters(conn)
+
+
+async def _end(task: asyncio.Task[object]) -> None:
+    """Cancel until it is over: one cancellation can be swallowed by a pool that waits for its database."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+    if not task.cancelled() and (failure := task.exception()) is not None:
+        log.error("the worker could not go on: %s", type(failure).__name__)

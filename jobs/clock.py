@@ -19,7 +19,7 @@ from jobs.console import Console
 NAME = "clock"
 HELP = "Ask for the scheduled steps when they are due, until SIGTERM."
 
-DECAY_MINUTES = 24 * 60
+DAILY = 24 * 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,8 @@ def make_clock(line: Engine, schedule: Schedule) -> BlockingScheduler:
         ("sync", schedule.sync_minutes),
         ("rescore", schedule.rescore_minutes),
         ("write_back", schedule.write_back_minutes),
-        ("decay", DECAY_MINUTES),
+        ("decay", DAILY),
+        ("tidy", DAILY),
     ):
         period = timedelta(minutes=minutes)
         scheduler.add_job(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
-from app.store import quarantine
+from app.store import job_rows, quarantine
 from app.wiring import open_services
 from jobs.console import Console
 
 NAME = "quarantine"
-HELP = "List the records that could not be used, and why."
+HELP = "List the records that could not be used and the jobs that failed for good, and why."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +23,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Returns 0, whether there are any or not."""
     with open_services(os.environ) as services, services.database.connect() as conn:
         items = quarantine.open_items(conn, args.limit)
+        dead = job_rows.dead_letters(conn)
     for item in items:
         held = item.record
         console.line(f"{item.id}  {held.source} {held.stream or '(unreadable)'}  {held.path}: {held.reason}")
-    if not items:
+    for name, count in dead:
+        console.line(f"step {name} failed for good {count} times: the worker's log says why")
+    if not items and not dead:
         console.line("Nothing is held.")
     elif not console.as_json:
         console.line("After mending mappings or code: python -m jobs replay")
@@ -41,5 +44,5 @@ def run(args: argparse.Namespace, console: Console) -> int:
             }
             for item in items
         ]
-        console.report({"held": rows})
+        console.report({"held": rows, "dead_letters": dict(dead)})
     return 0

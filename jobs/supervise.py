@@ -23,7 +23,7 @@ SHORTEST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds before a child that ended is started again: doubled each time, reset after a minute of health."""
 
 HEALTHY_AFTER = 60.0
-STOP_WITHIN = 10.0
+STOP_WITHIN = 15.0
 
 
 @dataclass(slots=True)

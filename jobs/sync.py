@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 continue
             console.progress(f"pulling {source} ...")
             try:
-                read[source] = pull_source(services, source, services.clock())
+                read[source], _ = pull_source(services, source, services.clock())
             except SaviaError as reason:
                 problems[source] = str(reason)
     console.end_progress()

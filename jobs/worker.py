@@ -19,10 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace, console: Console) -> int:
-    """Returns when a signal stopped the worker."""
+    """Returns 0 when a signal stopped the worker, 1 when it could not go on and must be started again."""
     log.set_up()
     with open_services(os.environ) as services:
         for vendor, names in services.off.items():
             console.line(f"{vendor} is off: set {', '.join(names)}")
-        make_line(services).work()
-    return 0
+        return 0 if make_line(services).work() else 1

@@ -134,7 +134,7 @@ class Story:
         """Has every source been pulled once by the schedule?"""
         with self.database.connect() as conn:
             last = [runs.last(conn, f"sync {source}") for source in ("hubspot", "zoom")]
-        return all(run is not None and run.finished_at is not None for run in last)
+        return all(run is not None and (run.result or {}).get("complete") for run in last)
 
     def settle(self) -> None:
         """Wait until Savia has nothing left to do but what waits for a person."""

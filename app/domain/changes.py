@@ -127,7 +127,8 @@ class Outcome:
     """What came of one change, judged per item (a 207 is not a success).
 
     "rejected" is final until a person acts; `reason` is HubSpot's category and our line, never a body.
-    "superseded" was not sent, since HubSpot shows a newer score of the lead by now. `contact_id` is filled for a created contact.
+    "superseded" was not sent, since HubSpot shows a newer score of the lead by now. `contact_id` is
+    filled for a created contact.
     """
 
     key: str

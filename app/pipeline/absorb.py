@@ -71,6 +71,7 @@ def absorb(services: Services, now: datetime, lot: int = 500) -> Absorbed:
             raise
         except Exception as failure:  # noqa: BLE001 - the same
             _hold_oldest(services, failure, now)
+            done.records += 1
             done.held += 1
             continue
         done.add(one)
@@ -118,6 +119,7 @@ def _read_delivery(
     try:
         records = _source(services, row.source).parse(row.body)
     except BadRecord as error:
+        done.records += 1  # the whole delivery counts as one
         _hold(conn, done, [HeldRecord(row.source, "", error.path, error.reason, None, row.id)], now)
         return "quarantined", []
     kept = _read_records(services, conn, records, Cause(inbox_id=row.id), now, done)
@@ -164,17 +166,18 @@ def _cause_of(fact: Fact, causes: Mapping[str, Cause], last: Cause) -> Cause:
     return next((causes[name.value] for name in names if name.value in causes), last)
 
 
-def replay(services: Services, now: datetime, lot: int = 500) -> Absorbed:
-    """Try what is held again: mappings or code may have learnt to read it.
+def replay(services: Services, now: datetime) -> Absorbed:
+    """Try everything that is held again: mappings or code may have learnt to read it.
 
     A body that could not be read as a whole goes back into the inbox; a record is tried here.
     """
     done = Absorbed()
     with services.database.begin() as conn:
-        items = quarantine.open_items(conn, lot)
+        items = quarantine.open_items(conn, quarantine.count_open(conn))
         quarantine.mark_replayed(conn, [item.id for item in items], now)
-        bodies = [item.record.inbox_id for item in items if item.record.payload is None]
-        inbox.settle(conn, [inbox_id for inbox_id in bodies if inbox_id is not None], "new", now)
+        raw = [item.record.inbox_id for item in items if item.record.payload is None]
+        bodies = [inbox_id for inbox_id in raw if inbox_id is not None]
+        inbox.settle(conn, bodies, "new", now)
         found: list[tuple[Fact, Cause]] = []
         for held in (item.record for item in items if item.record.payload is not None):
             record = Record(held.source, held.stream, held.payload or {})
@@ -182,8 +185,8 @@ def replay(services: Services, now: datetime, lot: int = 500) -> Absorbed:
             kept = _read_records(services, conn, [record], cause, now, done)
             found += [(fact, cause) for fact in kept]
         _store(conn, done, found, now)
-    if any(body is not None for body in bodies):
-        done.add(absorb(services, now, lot))
+    if bodies:
+        done.add(absorb(services, now, len(bodies)))
     return done
 
 

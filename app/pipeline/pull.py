@@ -3,49 +3,103 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from app.domain.errors import SaviaError
-from app.pipeline.absorb import Absorbed, store_page
+from app.pipeline.absorb import store_page
 from app.services import Services
 from app.store import cursors, runs
 
 log = logging.getLogger(__name__)
 
-
-def pull_stream(
-    services: Services, source: str, stream: str, now: datetime, run_id: int
-) -> Iterator[Absorbed]:
-    """What each page of one stream came to, from the stored cursor to the end."""
-    with services.database.begin() as conn:
-        after = cursors.read(conn, source, stream)
-    for page in services.sources[source].pull(stream, after, now):
-        yield store_page(services, source, stream, page, run_id, now)
+ROUND = ("savia", "sync round")
+"""Where the streams already pulled in the current round are remembered, among the cursors."""
 
 
-def pull_source(services: Services, source: str, now: datetime) -> dict[str, int]:
-    """Every stream of one source, in its order. Returns records read by stream.
+def pull_source(
+    services: Services,
+    source: str,
+    now: datetime,
+    *,
+    streams: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[dict[str, int], list[str]]:
+    """The streams of one source, or these of them, in order: records read by stream, and which came to their
+    end before `stop`.
 
-    A vendor that is away or refuses our key ends this source's turn; what was read stays, and the run
-    record says why. Raises TryLater and BadCredentials.
+    What was read stays, and the run record says how far it went. Raises TryLater and BadCredentials.
     """
     with services.database.begin() as conn:
         run_id = runs.start(conn, f"sync {source}", now)
     read: dict[str, int] = {}
+    ended: list[str] = []
     error: str | None = None
+    wanted = list(streams or services.sources[source].streams)
     try:
-        for stream in services.sources[source].streams:
-            pages = pull_stream(services, source, stream, now, run_id)
-            read[stream] = sum(page.records for page in pages)
+        for stream in wanted:
+            read[stream], at_end = _pull_stream(services, source, stream, run_id, now, stop)
+            if not at_end:
+                break
+            ended.append(stream)
     except SaviaError as reason:
         error = str(reason)
         log.warning("%s: %s", source, reason)
         raise
-    except Exception as reason:
-        error = type(reason).__name__  # its text may hold personal data
-        raise
     finally:
+        result = {"read": read, "complete": ended == wanted}
         with services.database.begin() as conn:
-            runs.finish(conn, run_id, services.clock(), result=read, error=error)
-    return read
+            runs.finish(conn, run_id, services.clock(), result=result, error=error)
+    return read, ended
+
+
+def _pull_stream(
+    services: Services, source: str, stream: str, run_id: int, now: datetime, stop: Callable[[], bool]
+) -> tuple[int, bool]:
+    """Records read, and whether the stream came to its end. It is left only where its cursor has moved on,
+    so that going on later is progress.
+    """
+    with services.database.begin() as conn:
+        after = cursors.read(conn, source, stream)
+    read, began = 0, after
+    for page in services.sources[source].pull(stream, after, now):
+        read += store_page(services, source, stream, page, run_id, now).records
+        if stop() and dict(page.cursor) != began:
+            return read, False
+    return read, True
+
+
+def pull_round(services: Services, now: datetime, stop: Callable[[], bool]) -> bool:
+    """Go on with the current round over every source until `stop`. True when the round is complete.
+
+    A source that is away or refuses our key misses its turn; the others have theirs, and the problem is
+    raised when the round is complete.
+    """
+    problem: SaviaError | None = None
+    for source in services.sources:
+        todo = _left_of_round(services, source)
+        try:
+            _, ended = pull_source(services, source, now, streams=todo, stop=stop) if todo else ({}, [])
+        except SaviaError as reason:
+            problem, ended = reason, todo
+        _note_round(services, source, ended, now)
+        if ended != todo:
+            return False
+    with services.database.begin() as conn:
+        cursors.save(conn, *ROUND, {"done": []}, now)
+    if problem is not None:
+        raise problem
+    return True
+
+
+def _left_of_round(services: Services, source: str) -> list[str]:
+    with services.database.begin() as conn:
+        done = (cursors.read(conn, *ROUND) or {"done": []})["done"]
+    return [stream for stream in services.sources[source].streams if f"{source}.{stream}" not in done]
+
+
+def _note_round(services: Services, source: str, ended: Sequence[str], now: datetime) -> None:
+    if ended:
+        with services.database.begin() as conn:
+            done = (cursors.read(conn, *ROUND) or {"done": []})["done"]
+            cursors.save(conn, *ROUND, {"done": [*done, *(f"{source}.{name}" for name in ended)]}, now)

@@ -13,15 +13,16 @@ from app.domain.errors import SaviaError, UnsafePlan
 from app.pipeline.absorb import absorb as absorb_lot
 from app.pipeline.absorb import reread_contacts
 from app.pipeline.apply import apply_plan, writing
-from app.pipeline.pull import pull_source
+from app.pipeline.pull import pull_round
 from app.pipeline.understand import rescore_after, rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import facts, inbox, mirror, people, plans, runs
+from app.store import cursors, facts, inbox, mirror, people, plans, runs
+from app.store.tidy import LOT, clear_old
 
 log = logging.getLogger(__name__)
 
-LONGEST_STEP = timedelta(seconds=8)
+LONGEST_STEP = timedelta(seconds=6)
 """A step that has more to do hands over after this: SIGTERM is obeyed and other work gets its turn."""
 
 
@@ -70,28 +71,41 @@ def rescore(services: Services, now: datetime) -> list[str]:
     return ["rescore", "write_back"] if done.more else ["write_back"]
 
 
+DECAY = ("savia", "decay")
+"""How far the daily pass over all leads went, among the cursors."""
+
+
 def decay(services: Services, now: datetime) -> list[str]:
     """Every lead is scored again, since time alone moves a score; those that moved wait for a write."""
-    after, leads, changed, more = 0, 0, 0, True
-    with recorded(services, "decay", now) as (_, report):
-        while more:
+    out_of_time = _out_of_time(services)
+    with recorded(services, "decay", now) as (_, report), services.database.connect() as conn:
+        after = (cursors.read(conn, *DECAY) or {"after": 0})["after"]
+        leads, changed, more = 0, 0, True
+        while more and not out_of_time():
             done, after = rescore_after(services, after, now)
             leads, changed, more = leads + done.leads, changed + done.changed, done.more
+            with services.database.begin() as saving:
+                cursors.save(saving, *DECAY, {"after": after if done.more else 0}, now)
         report.result = {"leads": leads, "changed": changed}
-    return ["write_back"] if changed else []
+    return [*(["decay"] if more else []), *(["write_back"] if changed else [])]
 
 
 def sync(services: Services, now: datetime) -> list[str]:
-    """Every source is pulled. One that is away does not keep the others from their turn."""
-    problem: SaviaError | None = None
-    for source in services.sources:
-        try:
-            pull_source(services, source, now)
-        except SaviaError as reason:
-            problem = reason
-    if problem is not None:
-        raise problem
-    return ["rescore"]
+    """Every source is pulled, some seconds at a time. One that is away keeps no other from its turn."""
+    complete = pull_round(services, now, _out_of_time(services))
+    return ["rescore"] if complete else ["sync", "rescore"]
+
+
+def tidy(services: Services, now: datetime) -> list[str]:
+    """What is finished and old enough is cleared."""
+    with recorded(services, "tidy", now) as (_, report), services.database.begin() as conn:
+        report.result = clear_old(conn, services.settings.keep.model_dump(), now)
+    return ["tidy"] if any(count >= LOT for count in report.result.values()) else []
+
+
+def _out_of_time(services: Services) -> Callable[[], bool]:
+    ends = services.clock() + LONGEST_STEP
+    return lambda: services.clock() > ends
 
 
 def write_back(services: Services, now: datetime) -> list[str]:
@@ -166,9 +180,10 @@ class _Turn:
 
 def waiting(services: Services) -> list[str]:
     """The steps that the store shows to have work: an enqueue that was lost loses nothing."""
+    can_reread = services.contacts is not None
     with services.database.begin() as conn:
         checks: dict[str, Callable[[], bool]] = {
-            "absorb": lambda: inbox.waiting(conn)[0] > 0 or facts.any_hint(conn),
+            "absorb": lambda: inbox.waiting(conn)[0] > 0 or (can_reread and facts.any_hint(conn)),
             "rescore": lambda: people.any_touched(conn),
         }
         return [name for name, has_work in checks.items() if has_work()]

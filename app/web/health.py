@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify
 
 from app.services import Services
-from app.store import job_rows, migrate
+from app.store import inbox, job_rows, migrate
 
 WORKER_SILENCE = timedelta(seconds=30)
 """A worker gives a sign of life every three seconds."""
@@ -25,7 +25,8 @@ def make_blueprint(services: Services) -> Blueprint:
     @routes.get("/readyz")
     def ready() -> tuple[Response, int]:
         found = readiness(services, services.clock())
-        return jsonify(found), 200 if all(found.values()) else 503
+        is_ready = all(found.values())
+        return jsonify(**found, **(backlog(services) if is_ready else {})), 200 if is_ready else 503
 
     return routes
 
@@ -43,3 +44,16 @@ def readiness(services: Services, now: datetime) -> dict[str, bool]:
         "migrations": at_head,
         "worker": seen is not None and now - seen < WORKER_SILENCE,
     }
+
+
+def backlog(services: Services) -> dict[str, object]:
+    """What waits: since when the oldest delivery and the oldest job do, and how many jobs failed for good."""
+    with services.database.connect() as conn:
+        deliveries, oldest_delivery = inbox.waiting(conn)
+        oldest_job = job_rows.oldest_waiting(conn)
+        return {
+            "deliveries_waiting": deliveries,
+            "oldest_delivery": oldest_delivery.isoformat() if oldest_delivery else None,
+            "oldest_job": oldest_job.isoformat() if oldest_job else None,
+            "dead_letters": job_rows.count_by_state(conn).get("failed", 0),
+        }

@@ -1,0 +1,1 @@
+"""The measured choice of the job engine: `python -m bench.engines`."""
