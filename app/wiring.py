@@ -145,6 +145,7 @@ def make_line(services: Services) -> Engine:
             Step("write_back", lambda now: steps.write_back(services, now), priority=20),
             Step("sync", lambda now: steps.sync(services, now), priority=10),
             Step("decay", lambda now: steps.decay(services, now), priority=0),
+            Step("report_memory", lambda now: steps.report_memory(services, now), priority=0),
             Step("tidy", lambda now: steps.tidy(services, now), priority=0),
         ],
         wake=lambda: steps.waiting(services),

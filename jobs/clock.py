@@ -13,6 +13,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 from app import log
 from app.config import Schedule
 from app.engine import Engine
+from app.services import Services
+from app.store import processes
 from app.wiring import make_line, open_services
 from jobs.console import Console
 
@@ -20,6 +22,7 @@ NAME = "clock"
 HELP = "Ask for the scheduled steps when they are due, until SIGTERM."
 
 DAILY = 24 * 60
+MEMORY_MINUTES = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +35,7 @@ def run(_: argparse.Namespace, console: Console) -> int:
     log.set_up()
     with open_services(os.environ) as services:
         scheduler = make_clock(make_line(services), services.settings.schedule)
+        scheduler.add_job(_say, IntervalTrigger(minutes=1), args=(services,), id="memory")
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: scheduler.shutdown(wait=False))
         console.line(f"the clock runs: {', '.join(job.id for job in scheduler.get_jobs())}")
@@ -48,6 +52,7 @@ def make_clock(line: Engine, schedule: Schedule) -> BlockingScheduler:
         ("write_back", schedule.write_back_minutes),
         ("decay", DAILY),
         ("tidy", DAILY),
+        ("report_memory", MEMORY_MINUTES),
     ):
         period = timedelta(minutes=minutes)
         scheduler.add_job(
@@ -60,6 +65,11 @@ def make_clock(line: Engine, schedule: Schedule) -> BlockingScheduler:
             next_run_time=datetime.now(UTC),
         )
     return scheduler
+
+
+def _say(services: Services) -> None:
+    with services.database.begin() as conn:
+        processes.say(conn, "clock", services.clock())
 
 
 def fire(line: Engine, name: str, period: timedelta) -> None:

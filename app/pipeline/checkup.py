@@ -12,7 +12,19 @@ from app.domain.changes import Problem
 from app.domain.desired import wanted_schema
 from app.domain.errors import SaviaError
 from app.services import Services
-from app.store import activities, inbox, job_rows, ledger, migrate, mirror, people, plans, quarantine, runs
+from app.store import (
+    activities,
+    inbox,
+    job_rows,
+    ledger,
+    migrate,
+    mirror,
+    people,
+    plans,
+    processes,
+    quarantine,
+    runs,
+)
 
 OLDEST_DELIVERY = timedelta(minutes=10)
 """A delivery that waits longer than this means that no worker works."""
@@ -40,7 +52,7 @@ def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> 
     state: dict[str, object] = {"connections": CONNECTIONS}
     try:
         with services.database.connect() as conn:
-            state |= _store_state(conn, services)
+            state |= _store_state(conn, services, now)
             problems += _store_problems(conn, now)
     except sa.exc.OperationalError:
         problems.append(Problem("error", "database", "does not answer: see DATABASE_URL and its server"))
@@ -56,7 +68,7 @@ def _off(services: Services) -> Iterator[Problem]:
         yield Problem("warning", vendor, f"is off: set {', '.join(names)}")
 
 
-def _store_state(conn: sa.Connection, services: Services) -> dict[str, object]:
+def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict[str, object]:
     waiting, oldest = inbox.waiting(conn)
     last = {source: runs.last(conn, f"sync {source}") for source in services.sources}
     return {
@@ -68,6 +80,7 @@ def _store_state(conn: sa.Connection, services: Services) -> dict[str, object]:
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
         "jobs": job_rows.count_by_state(conn),
+        "memory": processes.memory(conn, now),
         "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
     }
 

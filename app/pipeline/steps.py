@@ -17,7 +17,7 @@ from app.pipeline.pull import pull_round
 from app.pipeline.understand import rescore_after, rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import cursors, facts, inbox, mirror, people, plans, runs
+from app.store import cursors, facts, inbox, mirror, people, plans, processes, runs
 from app.store.tidy import LOT, clear_old
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,13 @@ def sync(services: Services, now: datetime) -> list[str]:
     """Every source is pulled, some seconds at a time. One that is away keeps no other from its turn."""
     complete = pull_round(services, now, _out_of_time(services))
     return ["rescore"] if complete else ["sync", "rescore"]
+
+
+def report_memory(services: Services, now: datetime) -> list[str]:
+    """The worker says what it needs in memory, for `check`."""
+    with services.database.begin() as conn:
+        processes.say(conn, "worker", now)
+    return []
 
 
 def tidy(services: Services, now: datetime) -> list[str]:

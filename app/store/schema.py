@@ -346,3 +346,14 @@ writer = sa.Table(
     ),
     sa.Column("beat_at", Stamp, nullable=False),
 )
+
+# What each process needs in memory, as it says itself.
+process = sa.Table(
+    "process",
+    metadata,
+    sa.Column("kind", Key, primary_key=True),
+    sa.Column("name", Key, primary_key=True),
+    sa.Column("rss_mb", sa.Double, nullable=False),
+    sa.Column("seen_at", Stamp, nullable=False),
+    prefixes=["UNLOGGED"],
+)

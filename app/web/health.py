@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify
 
 from app.services import Services
-from app.store import inbox, job_rows, migrate
+from app.store import inbox, job_rows, migrate, processes
 
 WORKER_SILENCE = timedelta(seconds=30)
 """A worker gives a sign of life every three seconds."""
@@ -26,6 +26,9 @@ def make_blueprint(services: Services) -> Blueprint:
     def ready() -> tuple[Response, int]:
         found = readiness(services, services.clock())
         is_ready = all(found.values())
+        if found["migrations"]:
+            with services.database.begin() as conn:
+                processes.say(conn, "web", services.clock())
         return jsonify(**found, **(backlog(services) if is_ready else {})), 200 if is_ready else 503
 
     return routes
