@@ -24,6 +24,8 @@ from app.domain.changes import (
     SetupChange,
 )
 from app.domain.desired import Desired, HubSpotMapping, milliseconds, same_value, worth_writing
+from app.domain.people import is_role_mailbox
+from app.domain.records import IdentityKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,13 @@ def make_plan(
 
 
 def _worth_creating(item: Desired) -> bool:
-    """A lead HubSpot never knew, with an address, who registered: a host or a panelist never did."""
-    registered = any(activity.kind == "webinar_registration" for activity in item.lead.activities)
-    return registered and not item.lead.contact_id and bool(item.lead.email)
+    """A lead HubSpot never knew, with an address of their own, who registered: a host or a panelist never
+    did, and behind a role mailbox (ventas@) may stand several people.
+    """
+    lead = item.lead
+    registered = any(activity.kind == "webinar_registration" for activity in lead.activities)
+    own_address = bool(lead.email) and not is_role_mailbox(IdentityKey("any", "email", lead.email))
+    return registered and own_address and not lead.contact_id
 
 
 def canonical_place(change: Change) -> tuple[int, str]:

@@ -45,6 +45,11 @@ class Checkup:
         """The problems that stop work."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
+    @property
+    def cannot_start(self) -> tuple[Problem, ...]:
+        """The errors without whose mending no process can do anything."""
+        return tuple(problem for problem in self.errors if problem.subject == "database")
+
 
 def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> Checkup:
     """Look at the store and, unless told not to, ask each vendor one cheap question."""

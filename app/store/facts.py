@@ -53,9 +53,10 @@ def store(conn: sa.Connection, facts: Sequence[tuple[Fact, Cause]], at: datetime
     changed |= deals.write(conn, _of(Deal, facts))
     occurrences.write_references(conn, [fact for fact, _ in _of(Reference, facts)], at)
     hot = any(cause.inbox_id is not None for _, cause in facts)
-    people.touch(conn, people.persons_behind(conn, changed), at, hot=hot)
+    touched = people.persons_behind(conn, changed)
+    people.touch(conn, touched, at, hot=hot)
     _follow_hubspot(conn, told, at)
-    return people.persons_behind(conn, changed)
+    return people.persons_behind(conn, changed) if told else touched  # HubSpot's word may merge people
 
 
 def _of(kind: type[Kind], facts: Sequence[tuple[Fact, Cause]]) -> list[tuple[Kind, Cause]]:
