@@ -7,14 +7,16 @@ import re
 import sys
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+_SECRET_PATH = re.compile(r"(/webhooks/\w+)/[^\s\"'?]+")
 
 
 class Mask(logging.Filter):
-    """Replaces every e-mail address in a line by `***@domain`."""
+    """Masks every e-mail address in a line (`***@domain`) and what follows a vendor's webhook address."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
         masked = _ADDRESS.sub(lambda found: "***@" + found.group().split("@")[1], text)
+        masked = _SECRET_PATH.sub(r"\1/***", masked)
         if masked != text:
             record.msg, record.args = masked, ()
         return True

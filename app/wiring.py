@@ -73,6 +73,10 @@ def make_services(settings: Settings, database_url: str) -> Services:
         sources["hubspot"], contacts = source, source
     if "Zoom" not in off:
         sources["zoom"] = _zoom(settings)
+    if "ActiveCampaign" not in off:
+        sources["activecampaign"] = _activecampaign(settings, database)
+    if "GA4" not in off:
+        sources["ga4"] = _ga4(settings, mappings)
     return Services(
         settings=settings,
         database=database,
@@ -121,7 +125,32 @@ def _zoom(settings: Settings) -> PullSource:
     return ZoomSource(client, settings.zoom.hosts)
 
 
+def _activecampaign(settings: Settings, database: sa.Engine) -> PullSource:
+    from connectors.activecampaign.client import CALLS_A_SECOND, ActiveCampaignClient
+    from connectors.activecampaign.pull import ActiveCampaignSource
+
+    client = ActiveCampaignClient(
+        settings.activecampaign.base_url or settings.secrets.activecampaign_url,
+        settings.secrets.activecampaign_api_key,
+        limit=SharedLimit(database, "activecampaign", CALLS_A_SECOND, 1),
+    )
+    return ActiveCampaignSource(client)
+
+
+def _ga4(settings: Settings, mappings: Mappings) -> PullSource:
+    from connectors.ga4.client import Ga4Client
+    from connectors.ga4.pull import Ga4Source
+
+    client = Ga4Client(
+        settings.secrets.ga4_property_id,
+        settings.ga4.endpoint,
+        settings.secrets.google_credentials_json,
+    )
+    return Ga4Source(client, events=tuple(mappings.streams["ga4"].stream))
+
+
 def _webhooks(settings: Settings, off: Mapping[str, Sequence[str]]) -> dict[str, WebhookSource]:
+    from connectors.activecampaign.webhook import ActiveCampaignWebhook
     from connectors.hubspot.webhook import HubSpotWebhook
     from connectors.zoom.webhook import ZoomWebhook
 
@@ -130,6 +159,8 @@ def _webhooks(settings: Settings, off: Mapping[str, Sequence[str]]) -> dict[str,
         found["hubspot"] = HubSpotWebhook(settings.secrets.hubspot_client_secret, settings.public_url)
     if "Zoom webhooks" not in off:
         found["zoom"] = ZoomWebhook(settings.secrets.zoom_webhook_secret)
+    if "ActiveCampaign webhooks" not in off:
+        found["activecampaign"] = ActiveCampaignWebhook(settings.secrets.activecampaign_webhook_secret)
     return found
 
 

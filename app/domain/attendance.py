@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
+from types import MappingProxyType
 from typing import Protocol
 
 from app.domain.records import Activity, Occurrence
@@ -29,6 +30,9 @@ ACTIVITY_OF: Mapping[str, str] = {
     "chat_message": "chat_participation",
 }
 """Observation kind -> activity kind. Every other kind is an activity by its own name."""
+
+NOBODY_ELSE: Mapping[int, str] = MappingProxyType({})
+"""No machine was seen: what is observed, people did."""
 
 Interval = tuple[datetime, datetime]
 
@@ -55,9 +59,13 @@ class StoredObservation(Protocol):
 
 
 def derive_activities(
-    observations: Sequence[StoredObservation], occurrences: Mapping[str, Occurrence], now: datetime
+    observations: Sequence[StoredObservation],
+    occurrences: Mapping[str, Occurrence],
+    now: datetime,
+    machine: Mapping[int, str] = NOBODY_ELSE,
 ) -> list[Activity]:
-    """The activities of the one person all `observations` belong to, in order of time.
+    """The activities of the one person all `observations` belong to, in order of time. `machine` says of
+    which observations a machine made them, and why: such an activity is kept and counts for nothing.
 
     `occurrences` are webinar runs by uuid; a run that is not among them still counts. What a person does in
     a run they were host or panelist of never counts.
@@ -68,7 +76,11 @@ def derive_activities(
     activities = chain(
         _attendances(counted, occurrences, now),
         _registrations(counted, occurrences),
-        (_as_activity(seen) for seen in counted if seen.kind not in (*_ATTENDANCE, *_REGISTRATION)),
+        (
+            _as_activity(seen, machine.get(seen.id, ""))
+            for seen in counted
+            if seen.kind not in (*_ATTENDANCE, *_REGISTRATION)
+        ),
     )
     return sorted(activities, key=lambda item: (item.occurred_at, item.kind, item.fact_key))
 
@@ -81,14 +93,17 @@ def _is_staff(seen: StoredObservation) -> bool:
     return seen.kind == "webinar_segment" and seen.attributes.get("role") in _STAFF
 
 
-def _as_activity(seen: StoredObservation) -> Activity:
+def _as_activity(seen: StoredObservation, machine: str) -> Activity:
+    added: dict[str, str | float | bool | None] = {"scope": seen.scope} if seen.scope else {}
+    if machine:
+        added |= {"machine": True, "evidence": machine}
     return Activity(
         kind=ACTIVITY_OF.get(seen.kind, seen.kind),
         fact_key=seen.key,
         occurred_at=seen.occurred_at,
         quantity=1.0 if seen.kind in ACTIVITY_OF else seen.quantity,
         observation_ids=(seen.id,),
-        attributes={**seen.attributes, "scope": seen.scope} if seen.scope else dict(seen.attributes),
+        attributes={**seen.attributes, **added},
     )
 
 

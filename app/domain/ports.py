@@ -9,6 +9,11 @@ from typing import Any, Protocol
 from app.domain.changes import Change, Contact, Outcome, Problem, SetupChange
 from app.domain.records import Page, Record
 
+PATH_HEADER = "X-Savia-Path"
+"""The header under which a WebhookSource finds what follows the vendor's name in our address. Always set by
+our own web layer, whatever the caller sent.
+"""
+
 
 class PullSource(Protocol):
     """A vendor that is asked. Never writes."""

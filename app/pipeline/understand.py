@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from app.domain.attendance import derive_activities
 from app.domain.engagement import engagement
 from app.domain.features import compute_features
+from app.domain.machine_clicks import human_and_machine
 from app.domain.records import Activity, Features, Score
 from app.domain.scoring.points import points_score
 from app.services import Services
@@ -62,7 +63,9 @@ def _rescore(services: Services, conn: sa.Connection, ids: Sequence[int], now: d
     scored: dict[int, Score] = {}
     rules = services.mappings
     for person_id in ids:
-        acts[person_id] = derive_activities(observations.get(person_id, []), occurrences, now)
+        seen = observations.get(person_id, [])
+        machine = human_and_machine(seen, rules.machine)
+        acts[person_id] = derive_activities(seen, occurrences, now, machine)
         worth = engagement(acts[person_id], rules.engagement, now)
         features[person_id] = compute_features(
             acts[person_id], profiles.get(person_id, []), worth, rules.features, now
