@@ -57,6 +57,8 @@ class OpenAi(Section):
     """`[openai]`"""
 
     base_url: Address = "https://api.openai.com/v1"
+    model: Annotated[str, StringConstraints(min_length=1)] = "gpt-5.4-nano"
+    texts_per_day: Count = 500
 
 
 class Schedule(Section):

@@ -30,5 +30,14 @@ def set_up(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [lines]
     root.setLevel(level)
-    for noisy in ("procrastinate", "apscheduler", "urllib3", "alembic"):
+    for noisy in (
+        "procrastinate",
+        "apscheduler",
+        "urllib3",
+        "alembic",
+        "openai",
+        "httpx",
+        "httpx2",
+        "google",
+    ):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))

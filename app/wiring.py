@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app import log
 from app.config import Settings, load_settings, missing_secrets
-from app.domain.ports import ContactReader, Destination, PullSource, WebhookSource
+from app.domain.ports import ContactReader, Destination, PullSource, TextReader, WebhookSource
 from app.pipeline import steps
 from app.services import Services
 from app.store import embedded, migrate
@@ -88,6 +88,7 @@ def make_services(settings: Settings, database_url: str) -> Services:
         off=off,
         clock=clock,
         writer=writer,
+        texts=None if "OpenAI" in off else _openai(settings, mappings),
     )
 
 
@@ -149,6 +150,16 @@ def _ga4(settings: Settings, mappings: Mappings) -> PullSource:
     return Ga4Source(client, events=tuple(mappings.streams["ga4"].stream))
 
 
+def _openai(settings: Settings, mappings: Mappings) -> TextReader:
+    from connectors.openai.client import OpenAiClient
+    from connectors.openai.reader import OpenAiTextReader
+
+    client = OpenAiClient(settings.secrets.openai_api_key, settings.openai.base_url, settings.openai.model)
+    return OpenAiTextReader(
+        client, {name: point.meaning for name, point in mappings.texts.pain_points.items()}
+    )
+
+
 def _webhooks(settings: Settings, off: Mapping[str, Sequence[str]]) -> dict[str, WebhookSource]:
     from connectors.activecampaign.webhook import ActiveCampaignWebhook
     from connectors.hubspot.webhook import HubSpotWebhook
@@ -174,6 +185,7 @@ def make_line(services: Services) -> Engine:
             Step("absorb", lambda now: steps.absorb(services, now), priority=30),
             Step("rescore", lambda now: steps.rescore(services, now), priority=20),
             Step("write_back", lambda now: steps.write_back(services, now), priority=20),
+            Step("read_texts", lambda now: steps.read_texts(services, now), priority=5),
             Step("sync", lambda now: steps.sync(services, now), priority=10),
             Step("decay", lambda now: steps.decay(services, now), priority=0),
             Step("report_memory", lambda now: steps.report_memory(services, now), priority=0),

@@ -14,6 +14,7 @@ from app.domain.desired import HubSpotMapping
 from app.domain.engagement import EngagementRules, engagement_faults
 from app.domain.errors import BadConfig, Fault
 from app.domain.features import FeatureTable, feature_faults
+from app.domain.local_reading import TextWords, text_words_faults
 from app.domain.machine_clicks import MachineRules, machine_rule_faults
 from app.domain.scoring.points import PointsRules, cross_faults, points_faults
 from app.domain.streams import SourceMeaning, StreamTable
@@ -40,6 +41,7 @@ class Mappings:
     scoring: PointsRules
     hubspot: HubSpotMapping
     machine: MachineRules
+    texts: TextWords
 
 
 def load_mappings(folder: Path = FOLDER) -> Mappings:
@@ -53,8 +55,9 @@ def load_mappings(folder: Path = FOLDER) -> Mappings:
     scoring = read_toml(folder / "scoring.toml", PointsRules, faults)
     hubspot = read_toml(folder / "hubspot.toml", HubSpotMapping, faults)
     machine = read_toml(folder / "machine.toml", MachineRules, faults)
-    if engagement and features and scoring and hubspot and machine and not faults:
-        mappings = Mappings(streams, engagement, features, scoring, hubspot, machine)
+    texts = read_toml(folder / "texts.toml", TextWords, faults)
+    if engagement and features and scoring and hubspot and machine and texts and not faults:
+        mappings = Mappings(streams, engagement, features, scoring, hubspot, machine, texts)
         faults += _faults(mappings)
         if not faults:
             return mappings
@@ -75,6 +78,7 @@ def load_streams(folder: Path, faults: list[Fault]) -> StreamTable:
 def _faults(read: Mappings) -> Iterator[Fault]:
     yield from _named("engagement.toml", engagement_faults(read.engagement))
     yield from _named("features.toml", feature_faults(read.features))
+    yield from _named("texts.toml", text_words_faults(read.texts))
     yield from _named("machine.toml", machine_rule_faults(read.machine))
     yield from _named("scoring.toml", points_faults(read.scoring))
     yield from _named("scoring.toml", cross_faults(read.scoring, read.features, read.engagement))

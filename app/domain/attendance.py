@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from app.domain.records import Activity, Occurrence
+from app.domain.texts import TEXT_ATTRIBUTE
 
 _MINUTE = timedelta(minutes=1)
 _ATTENDANCE = ("webinar_join", "webinar_leave", "webinar_segment")
@@ -103,7 +104,7 @@ def _as_activity(seen: StoredObservation, machine: str) -> Activity:
         occurred_at=seen.occurred_at,
         quantity=1.0 if seen.kind in ACTIVITY_OF else seen.quantity,
         observation_ids=(seen.id,),
-        attributes={**seen.attributes, **added},
+        attributes={**_without_text(seen.attributes), **added},
     )
 
 
@@ -222,7 +223,8 @@ def _registration_attributes(
     """What every valid registration said, the latest word first, and when the webinar was announced."""
     said: dict[str, str | float | bool | None] = {}
     for seen in valid:
-        said |= {name: value for name, value in seen.attributes.items() if value is not None}
+        known = _without_text(seen.attributes).items()
+        said |= {name: value for name, value in known if value is not None}
     if announced_at:
         said["webinar_created_at"] = announced_at.isoformat()
     return said
@@ -244,6 +246,12 @@ def _by_scope(counted: Sequence[StoredObservation]) -> dict[str, list[StoredObse
     for seen in counted:
         groups[seen.scope].append(seen)
     return groups
+
+
+def _without_text(
+    attributes: Mapping[str, str | float | bool | None],
+) -> dict[str, str | float | bool | None]:
+    return {name: value for name, value in attributes.items() if name != TEXT_ATTRIBUTE}
 
 
 def _ids(seen: Iterable[StoredObservation]) -> tuple[int, ...]:

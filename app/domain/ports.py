@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from app.domain.changes import Change, Contact, Outcome, Problem, SetupChange
 from app.domain.records import Page, Record
+from app.domain.texts import RedactedText, TextReading
 
 PATH_HEADER = "X-Savia-Path"
 """The header under which a WebhookSource finds what follows the vendor's name in our address. Always set by
@@ -84,6 +85,24 @@ class Destination(Protocol):
         """Write, packed into as few calls as HubSpot allows, in the order given. Exactly one Outcome per
         Change, judged per item. Raises TryLater or BadCredentials when the rest cannot be tried now:
         outcomes already yielded stand.
+        """
+        ...
+
+
+class TextReader(Protocol):
+    """Somebody who reads what leads write. It is shown redacted texts only."""
+
+    name: str
+    """Changes with whatever could change a reading."""
+    per_call: int
+
+    def check(self) -> list[Problem]:
+        """Can we ask it? One call that costs nothing. Raises TryLater."""
+        ...
+
+    def read_texts(self, texts: Sequence[RedactedText]) -> list[TextReading | None]:
+        """One reading per text, in order; None for a text that it will never read. Raises TryLater,
+        BadCredentials and BadRecord, and then nothing is answered.
         """
         ...
 

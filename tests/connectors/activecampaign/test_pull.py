@@ -126,7 +126,9 @@ def test_a_turn_keeps_to_its_budget_and_the_next_goes_on_where_it_ended(desk: De
 
 def test_a_turn_spread_over_several_pulls_ends_when_its_budget_is_spent(desk: Desk):
     source, cursor = desk.source(budget=24), None
-    for second in range(0, 60, 6):  # a pull is left after its first page, as a step that has lasted long enough
+    for second in range(
+        0, 60, 6
+    ):  # a pull is left after its first page, as a step that has lasted long enough
         page = next(iter(source.pull("activities", cursor, NOW + timedelta(seconds=second))))
         cursor = page.cursor
     assert sum(desk.account.request_counts.values()) <= 26
