@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.config import Settings
-from app.domain.ports import ContactReader, Destination, PullSource, TextReader, WebhookSource
+from app.domain.ports import ContactReader, Destination, PullSource, Registration, TextReader, WebhookSource
 from app.store.writer import Writer
 from mappings.load import Mappings
 
@@ -20,7 +20,8 @@ class Services:
 
     A vendor without credentials is absent; `off` says which environment variables it still lacks. `clock`
     tells the time, in UTC; `writer` is this process's claim to be the one that writes to HubSpot.
-    Without `texts` what leads write is read by the word lists alone.
+    Without `texts` what leads write is read by the word lists alone. `registrations` are what `setup`
+    registers with vendors.
     """
 
     settings: Settings
@@ -34,3 +35,4 @@ class Services:
     clock: Callable[[], datetime]
     writer: Writer
     texts: TextReader | None = None
+    registrations: tuple[Registration, ...] = ()

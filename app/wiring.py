@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from app import log
 from app.config import Settings, load_settings, missing_secrets
-from app.domain.ports import ContactReader, Destination, PullSource, TextReader, WebhookSource
+from app.domain.ports import ContactReader, Destination, PullSource, Registration, TextReader, WebhookSource
 from app.pipeline import steps
 from app.services import Services
 from app.store import embedded, migrate
@@ -73,8 +74,10 @@ def make_services(settings: Settings, database_url: str) -> Services:
         sources["hubspot"], contacts = source, source
     if "Zoom" not in off:
         sources["zoom"] = _zoom(settings)
+    registrations: list[Registration] = []
     if "ActiveCampaign" not in off:
-        sources["activecampaign"] = _activecampaign(settings, database)
+        sources["activecampaign"], registration = _activecampaign(settings, database)
+        registrations += [registration] if "ActiveCampaign webhooks" not in off else []
     if "GA4" not in off:
         sources["ga4"] = _ga4(settings, mappings)
     return Services(
@@ -88,6 +91,7 @@ def make_services(settings: Settings, database_url: str) -> Services:
         off=off,
         clock=clock,
         writer=writer,
+        registrations=tuple(registrations),
         texts=None if "OpenAI" in off else _openai(settings, mappings),
     )
 
@@ -126,16 +130,19 @@ def _zoom(settings: Settings) -> PullSource:
     return ZoomSource(client, settings.zoom.hosts)
 
 
-def _activecampaign(settings: Settings, database: sa.Engine) -> PullSource:
+def _activecampaign(settings: Settings, database: sa.Engine) -> tuple[PullSource, Registration]:
     from connectors.activecampaign.client import CALLS_A_SECOND, ActiveCampaignClient
     from connectors.activecampaign.pull import ActiveCampaignSource
+    from connectors.activecampaign.setup import ActiveCampaignRegistration
 
     client = ActiveCampaignClient(
         settings.activecampaign.base_url or settings.secrets.activecampaign_url,
         settings.secrets.activecampaign_api_key,
         limit=SharedLimit(database, "activecampaign", CALLS_A_SECOND, 1),
     )
-    return ActiveCampaignSource(client)
+    secret = quote(settings.secrets.activecampaign_webhook_secret, safe="")
+    address = f"{settings.public_url}/webhooks/activecampaign/{secret}"
+    return ActiveCampaignSource(client), ActiveCampaignRegistration(client, address)
 
 
 def _ga4(settings: Settings, mappings: Mappings) -> PullSource:

@@ -13,7 +13,7 @@ from jobs.console import Console
 
 NAMES = (
     "all", "absorb", "check", "clock", "explain", "migrate", "quarantine", "replay", "rescore", "score",
-    "sync", "train", "worker", "write_back",
+    "setup", "sync", "train", "worker", "write_back",
 )  # fmt: skip
 
 

@@ -89,6 +89,20 @@ class Destination(Protocol):
         ...
 
 
+class Registration(Protocol):
+    """What we register with a vendor so that it calls us. Touches nothing of anybody else's."""
+
+    name: str
+
+    def missing(self) -> tuple[str, ...]:
+        """What is still to be registered, by the vendor's names. Raises TryLater and BadCredentials."""
+        ...
+
+    def register(self) -> tuple[str, ...]:
+        """Register what is missing and say what that was. Raises like `missing`; may be repeated."""
+        ...
+
+
 class TextReader(Protocol):
     """Somebody who reads what leads write. It is shown redacted texts only."""
 
