@@ -9,7 +9,15 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.config import Settings
-from app.domain.ports import ContactReader, Destination, PullSource, Registration, TextReader, WebhookSource
+from app.domain.ports import (
+    AttendanceFile,
+    ContactReader,
+    Destination,
+    PullSource,
+    Registration,
+    TextReader,
+    WebhookSource,
+)
 from app.store.writer import Writer
 from mappings.load import Mappings
 
@@ -21,7 +29,7 @@ class Services:
     A vendor without credentials is absent; `off` says which environment variables it still lacks. `clock`
     tells the time, in UTC; `writer` is this process's claim to be the one that writes to HubSpot.
     Without `texts` what leads write is read by the word lists alone. `registrations` are what `setup`
-    registers with vendors.
+    registers with vendors; `attendance_file` reads reports that a person exported.
     """
 
     settings: Settings
@@ -36,3 +44,4 @@ class Services:
     writer: Writer
     texts: TextReader | None = None
     registrations: tuple[Registration, ...] = ()
+    attendance_file: AttendanceFile | None = None

@@ -62,6 +62,8 @@ def _database_url(settings: Settings) -> Iterator[str]:
 
 def make_services(settings: Settings, database_url: str) -> Services:
     """Everything the line runs on. No call is made to any vendor yet."""
+    from connectors.zoom.attendee_report import AttendeeReport
+
     mappings = load_mappings()
     off = missing_secrets(settings.secrets)
     sources: dict[str, PullSource] = {}
@@ -92,6 +94,7 @@ def make_services(settings: Settings, database_url: str) -> Services:
         clock=clock,
         writer=writer,
         registrations=tuple(registrations),
+        attendance_file=AttendeeReport(),
         texts=None if "OpenAI" in off else _openai(settings, mappings),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from app.domain.changes import Change, Contact, Outcome, Problem, SetupChange
-from app.domain.records import Page, Record
+from app.domain.records import Occurrence, Page, Record
 from app.domain.texts import RedactedText, TextReading
 
 PATH_HEADER = "X-Savia-Path"
@@ -100,6 +101,18 @@ class Registration(Protocol):
 
     def register(self) -> tuple[str, ...]:
         """Register what is missing and say what that was. Raises like `missing`; may be repeated."""
+        ...
+
+
+class AttendanceFile(Protocol):
+    """A vendor's attendance report as a person exports it. A file names no time zone, so it is told."""
+
+    def run(self, text: str, zone: ZoneInfo) -> Occurrence:
+        """The webinar run it is about, its uuid empty. Raises BadConfig for any other file."""
+        ...
+
+    def records(self, text: str, zone: ZoneInfo, run: Occurrence) -> Iterator[Record]:
+        """Who registered for `run` and who was there when, as the vendor's own reports tell it."""
         ...
 
 

@@ -142,6 +142,18 @@ def store_page(
     return done
 
 
+def store_records(
+    services: Services, records: Iterable[Record], run_id: int, now: datetime, facts_too: Sequence[Fact] = ()
+) -> Absorbed:
+    """Records that no cursor belongs to, and facts that were known before them, in one transaction."""
+    done = Absorbed()
+    cause = Cause(run_id=run_id)
+    with services.database.begin() as conn:
+        kept = [*facts_too, *_read_records(services, conn, records, cause, now, done)]
+        _store(conn, done, [(fact, cause) for fact in kept], now)
+    return done
+
+
 def reread_contacts(services: Services, now: datetime, lot: int = 500) -> Absorbed:
     """Read again, from HubSpot, the contacts that webhooks named: their values were only hints."""
     done = Absorbed()
