@@ -12,8 +12,8 @@ from app.domain.errors import BadConfig, SaviaError
 from jobs.console import Console
 
 NAMES = (
-    "all", "absorb", "check", "clock", "explain", "migrate", "quarantine", "replay", "rescore", "score",
-    "sync", "train", "worker", "write_back",
+    "all", "absorb", "check", "clock", "explain", "import_attendance", "migrate", "quarantine", "replay",
+    "rescore", "score", "setup", "sync", "train", "worker", "write_back",
 )  # fmt: skip
 
 

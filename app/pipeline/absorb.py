@@ -133,9 +133,22 @@ def store_page(
     cause = Cause(run_id=run_id)
     with services.database.begin() as conn:
         kept = _read_records(services, conn, page.records, cause, now, done)
-        _store(conn, done, [(fact, cause) for fact in kept], now)
+        replaces = (source, page.replaces) if page.replaces else None
+        _store(conn, done, [(fact, cause) for fact in kept], now, replaces)
         cursors.save(conn, source, stream, dict(page.cursor), now)
         runs.progress(conn, run_id, **{f"{source}.{stream}": done.records})
+    return done
+
+
+def store_records(
+    services: Services, records: Iterable[Record], run_id: int, now: datetime, facts_too: Sequence[Fact] = ()
+) -> Absorbed:
+    """Records that no cursor belongs to, and facts that were known before them, in one transaction."""
+    done = Absorbed()
+    cause = Cause(run_id=run_id)
+    with services.database.begin() as conn:
+        kept = [*facts_too, *_read_records(services, conn, records, cause, now, done)]
+        _store(conn, done, [(fact, cause) for fact in kept], now)
     return done
 
 
@@ -224,6 +237,12 @@ def _hold(conn: sa.Connection, done: Absorbed, held: Sequence[HeldRecord], now: 
     done.held += len(held)
 
 
-def _store(conn: sa.Connection, done: Absorbed, found: Sequence[tuple[Fact, Cause]], now: datetime) -> None:
-    done.touched |= facts.store(conn, found, now)
+def _store(
+    conn: sa.Connection,
+    done: Absorbed,
+    found: Sequence[tuple[Fact, Cause]],
+    now: datetime,
+    replaces: tuple[str, str] | None = None,
+) -> None:
+    done.touched |= facts.store(conn, found, now, replaces)
     done.facts += len(found)

@@ -112,6 +112,11 @@ def _store_problems(conn: sa.Connection, now: datetime) -> Iterator[Problem]:
 
 
 def _vendor_problems(services: Services) -> Iterator[Problem]:
+    if services.texts is not None:
+        try:
+            yield from services.texts.check()
+        except SaviaError as reason:
+            yield Problem("warning", "OpenAI", str(reason))
     for name, source in services.sources.items():
         try:
             yield from source.check()
