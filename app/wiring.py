@@ -198,6 +198,7 @@ def make_line(services: Services) -> Engine:
             Step("read_texts", lambda now: steps.read_texts(services, now), priority=5),
             Step("sync", lambda now: steps.sync(services, now), priority=10),
             Step("decay", lambda now: steps.decay(services, now), priority=0),
+            Step("watch", lambda now: steps.watch(services, now), priority=0),
             Step("report_memory", lambda now: steps.report_memory(services, now), priority=0),
             Step("tidy", lambda now: steps.tidy(services, now), priority=0),
         ],
