@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.domain.desired import wanted_schema
 from app.domain.errors import SaviaError
+from app.pipeline.score_checkup import score_problems, score_state
 from app.services import Services
 from app.store import (
     activities,
@@ -59,6 +60,7 @@ def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> 
         with services.database.connect() as conn:
             state |= _store_state(conn, services, now)
             problems += _store_problems(conn, now)
+            problems += score_problems(conn, services)
     except sa.exc.OperationalError:
         problems.append(Problem("error", "database", "does not answer: see DATABASE_URL and its server"))
     except sa.exc.ProgrammingError:
@@ -85,6 +87,7 @@ def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
         "jobs": job_rows.count_by_state(conn),
+        **score_state(conn),
         "memory": processes.memory(conn, now),
         "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
     }

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from app.domain.records import Deal, Fact, Observation, Profile
+from app.pipeline.understand import rescore_touched
+from app.services import Services
 from app.store import facts
 from app.store.facts import Cause
 from tests.store.people_of import contact, email
@@ -58,6 +60,22 @@ def lead(number: int, chance: random.Random, now: datetime) -> list[Fact]:
     title = chance.choice(["Directora", "CEO"] if keen else ["Analista", "Estudiante", "Técnico"])
     visits = "80" if customer else "2"
     return [profile(number, created, now, job_title=title, visits=visits), *found]
+
+
+def keep(services: Services, *found: Fact) -> None:
+    """Keep these facts now."""
+    with services.database.begin() as conn:
+        facts.store(conn, [(fact, RUN) for fact in found], services.clock())
+
+
+def score_all(services: Services) -> None:
+    """Score whoever was touched."""
+    while rescore_touched(services, services.clock()).more:
+        pass
+
+
+def quiet(_: str) -> None:
+    """Progress that nobody watches."""
 
 
 def live(database: sa.Engine, now: datetime, leads: int, seed: int = 3, first: int = 1) -> None:

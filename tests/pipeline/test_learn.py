@@ -1,37 +1,26 @@
-"""From the store's past to a model that scores: what it may know, whom it must beat, how one goes back."""
+"""From the store's past to a model that scores: whom it must beat, and how one goes back."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from app.config import BandSettings, Outcome
 from app.domain.errors import BadConfig
 from app.domain.scoring.contest import against_model, against_points
 from app.domain.scoring.training import TrainingOptions
-from app.pipeline.history import MOST_CUTS, cuts, read_history
 from app.pipeline.leads import load_leads
 from app.pipeline.learn import learn_from_store
 from app.pipeline.model_watch import watch
 from app.pipeline.steps import decay
 from app.pipeline.understand import rescore_after, rescore_due, rescore_touched
 from app.services import Services
-from app.store import facts, mirror, models, people, scores, spread
-from app.store.facts import Cause
+from app.store import mirror, models, people, scores
 from tests.line import Moment, services_of
-from tests.pipeline.past import DAY, act, deal, live, profile
+from tests.pipeline.past import DAY, act, keep, live, profile, quiet, score_all
 
 OPTIONS = TrainingOptions("")
-
-
-def quiet(_: str) -> None:
-    """Progress that nobody watches."""
 
 
 @pytest.fixture
@@ -42,64 +31,6 @@ def clock(now: datetime) -> Moment:
 @pytest.fixture
 def services(database: sa.Engine, clock: Moment) -> Services:
     return services_of(database, clock)
-
-
-def keep(services: Services, *found: Any) -> None:
-    with services.database.begin() as conn:
-        facts.store(conn, [(fact, Cause(run_id=1)) for fact in found], services.clock())
-
-
-def score_all(services: Services) -> None:
-    while rescore_touched(services, services.clock()).more:
-        pass
-
-
-# --- the history ------------------------------------------------------------------------------------------
-
-
-def test_a_history_knows_nothing_that_came_after_its_cut(services: Services, now: datetime) -> None:
-    live(services.database, now, 60)
-    rows = read_history(services, now, quiet).rows
-    assert rows
-    with services.database.connect() as conn:
-        for row in rows:
-            deals = facts.deals_of(conn, [row.person_id])[row.person_id]
-            seen = facts.observations_of(conn, [row.person_id])[row.person_id]
-            clicks = sum(item.occurred_at <= row.cut for item in seen)
-            assert row.features["email_clicks"] == (clicks or None)
-            assert row.features["website_visits"] is None  # HubSpot's counter is a total of today
-            won = [item.closed_at for item in deals if item.closed_at]
-            assert all(moment > row.cut for moment in won)
-            assert row.converted == any(moment <= row.cut + 90 * DAY for moment in won)
-
-
-def test_a_lead_whose_horizon_is_not_over_is_left_out(services: Services, now: datetime) -> None:
-    keep(services, profile(1, now - 60 * DAY, now), act(1, 1, now - 50 * DAY), deal(1, now - 40 * DAY))
-    history = read_history(services, now, quiet)
-    assert (history.rows, history.censored) == ([], 1)
-
-
-def test_a_shorter_horizon_and_another_event_are_obeyed(database: sa.Engine, now: datetime) -> None:
-    plain = services_of(database, Moment(now))
-    created = now - 200 * DAY
-    keep(plain, profile(1, created, now), deal(1, now, won=False, created=now - 15 * DAY))
-    for event, converted in (("deal_created", True), ("deal_won", False)):
-        outcome = Outcome(event=event, horizon_days=7)  # type: ignore[arg-type]  # a loop over both
-        services = replace(plain, settings=plain.settings.model_copy(update={"outcome": outcome}))
-        assert any(row.converted for row in read_history(services, now, quiet).rows) is converted
-
-
-def test_no_conversion_counts_twice_and_the_outcome_has_no_say_in_the_cut(now: datetime) -> None:
-    for person_id in range(50):
-        found = cuts(person_id, now, 90 * DAY)
-        assert len(found) == MOST_CUTS
-        assert all(newer - older == 90 * DAY for newer, older in pairwise(found))
-        assert now - 180 * DAY < found[0] <= now - 90 * DAY
-
-
-def test_a_history_is_the_same_all_day_long(services: Services, now: datetime) -> None:
-    live(services.database, now, 30)
-    assert read_history(services, now, quiet) == read_history(services, now + timedelta(hours=6), quiet)
 
 
 # --- whom it must beat ------------------------------------------------------------------------------------
@@ -118,6 +49,7 @@ def test_an_empty_store_teaches_nothing(services: Services, now: datetime) -> No
     assert learn_from_store(services, OPTIONS, now, quiet).report["rows"] == 0
 
 
+@pytest.mark.slow
 def test_a_model_beats_points_scores_every_lead_and_can_be_taken_back(
     services: Services, clock: Moment
 ) -> None:
@@ -233,57 +165,3 @@ def test_a_challenger_must_beat_the_champion_on_enough_new_outcomes() -> None:
     assert against_points(converted, good, 100 * bad, 0.5).won
     assert not against_points(converted, good, 100 * good, 0.5).won  # ranks no better
     assert not against_points(converted, 0.99 * good + 0.01, bad, 0.5).why.startswith("0 new")
-
-
-# --- bands by capacity ------------------------------------------------------------------------------------
-
-
-def test_bands_by_capacity_hold_the_best_and_stay_for_a_week(services: Services, clock: Moment) -> None:
-    live(services.database, clock(), 120)
-    score_all(services)
-    settings = services.settings.model_copy(update={"bands": BandSettings(capacity_per_week=5)})
-    with_capacity = replace(services, settings=settings)
-    while "decay" in decay(with_capacity, clock()):
-        pass
-    found = _bands(services)
-    hot = [value for value, band in found if band == "hot"]
-    assert 1 <= len(hot) <= max(5, hot.count(max(hot)))
-    assert min(hot) > max(value for value, band in found if band != "hot")
-    with services.database.connect() as conn:
-        _, first = spread.read(conn)
-    clock.move(days=6)
-    decay(with_capacity, clock())
-    with services.database.connect() as conn:
-        assert spread.read(conn)[1] == first
-    while "decay" in decay(services, clock()):  # the setting is taken back: the published bands again
-        pass
-    assert all(band == ("hot" if value >= 80 else band) for value, band in _bands(services))
-    assert not [band for value, band in _bands(services) if band == "hot" and value < 80]
-
-
-def _bands(services: Services) -> list[tuple[int, str]]:
-    with services.database.connect() as conn:
-        found = scores.latest(conn, scores.all_person_ids(conn, 0, 10_000))
-    return [(stored.score.value, stored.score.band) for stored in found.values()]
-
-
-def test_time_makes_due_only_those_whose_printed_score_it_changes(services: Services, clock: Moment) -> None:
-    now = clock()
-    keep(services, profile(1, now, now), act(1, 1, now), profile(2, now, now))
-    score_all(services)
-    assert rescore_due(services, now).leads == 0
-    clock.move(days=40)
-    assert rescore_due(services, clock()).leads == 1
-
-
-def test_scoring_in_a_lot_or_alone_says_the_same(services: Services, now: datetime) -> None:
-    live(services.database, now, 20, seed=random.Random(5).randrange(100))
-    score_all(services)
-    with services.database.connect() as conn:
-        before = scores.latest(conn, scores.all_person_ids(conn, 0, 100))
-    after = 0
-    for _ in range(20):
-        done, after = rescore_after(services, after, now, lot=1)
-        assert (done.leads, done.changed) == (1, 0)
-    with services.database.connect() as conn:
-        assert scores.latest(conn, list(before)) == before
