@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from app.domain.scoring.points import MODEL_CODE
+from app.pipeline.champion import champion
 from app.pipeline.model_watch import watch
 from app.services import Services
 from app.store import models
@@ -34,27 +35,30 @@ def run(args: argparse.Namespace, console: Console) -> int:
         seen = watch(services, services.clock())
         with services.database.connect() as conn:
             kept = models.all_models(conn)
-    champion = next((one for one in kept if one.state == "champion"), None)
+    crowned = next((one for one in kept if one.state == "champion"), None)
     if console.as_json:
-        console.report(_report(champion, kept, seen))
+        console.report(_report(crowned, kept, seen))
     else:
-        _tell(champion, kept, seen, console)
+        _tell(crowned, kept, seen, console)
     return 0
 
 
 def _restore(services: Services, named: str) -> bool:
+    """Raises BadConfig, and changes nothing, where what is kept cannot be read."""
     if named != POINTS and not named.isdigit():
         return False
     with services.database.begin() as conn:
-        return models.crown(conn, None if named == POINTS else int(named), services.clock())
+        found = models.crown(conn, None if named == POINTS else int(named), services.clock())
+        champion(conn)
+        return found
 
 
 def _report(
-    champion: StoredModel | None, kept: list[StoredModel], seen: dict[str, Any] | None
+    crowned: StoredModel | None, kept: list[StoredModel], seen: dict[str, Any] | None
 ) -> dict[str, Any]:
     return {
-        "scores": POINTS if champion is None else f"model {champion.id}",
-        "report": None if champion is None else champion.report,
+        "scores": POINTS if crowned is None else f"model {crowned.id}",
+        "report": None if crowned is None else crowned.report,
         "watch": seen,
         "models": [
             {
@@ -71,12 +75,12 @@ def _report(
 
 
 def _tell(
-    champion: StoredModel | None, kept: list[StoredModel], seen: dict[str, Any] | None, console: Console
+    crowned: StoredModel | None, kept: list[StoredModel], seen: dict[str, Any] | None, console: Console
 ) -> None:
-    if champion is None or seen is None:
+    if crowned is None or seen is None:
         console.line("Points score: no model does. python -m jobs train learns one.")
     else:
-        _tell_champion(champion, seen, console)
+        _tell_champion(crowned, seen, console)
     for one in kept:
         figures = one.report["metrics"]
         console.line(
@@ -85,9 +89,9 @@ def _tell(
         )
 
 
-def _tell_champion(champion: StoredModel, seen: dict[str, Any], console: Console) -> None:
-    report = champion.report
-    console.line(f"Model {champion.id} scores: {report['model']}, calibration {report['calibration']}")
+def _tell_champion(crowned: StoredModel, seen: dict[str, Any], console: Console) -> None:
+    report = crowned.report
+    console.line(f"Model {crowned.id} scores: {report['model']}, calibration {report['calibration']}")
     console.line("  " + ", ".join(f"{name} {value:.4f}" for name, value in report["metrics"].items()))
     for band in report["bands"]:
         console.line(f"  {band['band']}: {band['rows']} leads, {band['converted']:.1%} converted")

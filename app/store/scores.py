@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -109,7 +109,7 @@ def save(conn: sa.Connection, scores: Mapping[int, Score], at: datetime) -> set[
         for person_id, score in scores.items()
         if person_id not in last or _differs(last[person_id].score, score)
     }
-    rows = [{"person_id": person_id, **asdict(score)} for person_id, score in changed.items()]
+    rows = [_row(person_id, score) for person_id, score in changed.items()]
     if rows:
         conn.execute(APPEND, {"rows": as_json(rows), "at": at})
     return set(changed)
@@ -151,6 +151,23 @@ def _differs(old: Score, new: Score) -> bool:
         new.grid,
         new.receipt,
     )
+
+
+def _row(person_id: int, score: Score) -> dict[str, object]:
+    """Written out: `asdict` takes a fifth of a rescoring's time."""
+    return {
+        "person_id": person_id,
+        "value": score.value,
+        "band": score.band,
+        "probability": score.probability,
+        "method": score.method,
+        "engagement": score.engagement,
+        "grid": score.grid,
+        "receipt": [
+            {"code": one.code, "points": one.points, "part": one.part, "value": one.value}
+            for one in score.receipt
+        ],
+    }
 
 
 def _stored(row: sa.Row[tuple[int, ...]]) -> StoredScore:
