@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import pytest
 import sqlalchemy as sa
 
 from app.config import Outcome
@@ -15,17 +14,6 @@ from app.services import Services
 from app.store import facts
 from tests.line import Moment, services_of
 from tests.pipeline.past import DAY, act, deal, keep, live, profile, quiet
-
-
-@pytest.fixture
-def clock(now: datetime) -> Moment:
-    return Moment(now)
-
-
-@pytest.fixture
-def services(database: sa.Engine, clock: Moment) -> Services:
-    return services_of(database, clock)
-
 
 # --- the history ------------------------------------------------------------------------------------------
 

@@ -17,20 +17,10 @@ from app.pipeline.steps import decay
 from app.pipeline.understand import rescore_after, rescore_due, rescore_touched
 from app.services import Services
 from app.store import mirror, models, people, scores
-from tests.line import Moment, services_of
+from tests.line import Moment
 from tests.pipeline.past import DAY, act, keep, live, profile, quiet, score_all
 
 OPTIONS = TrainingOptions("")
-
-
-@pytest.fixture
-def clock(now: datetime) -> Moment:
-    return Moment(now)
-
-
-@pytest.fixture
-def services(database: sa.Engine, clock: Moment) -> Services:
-    return services_of(database, clock)
 
 
 # --- whom it must beat ------------------------------------------------------------------------------------

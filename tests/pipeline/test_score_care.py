@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from app.config import BandSettings
 from app.pipeline.checkup import check_up
@@ -19,19 +18,8 @@ from app.pipeline.steps import decay
 from app.pipeline.understand import rescore_after, rescore_due
 from app.services import Services
 from app.store import scores, spread
-from tests.line import Moment, services_of
+from tests.line import Moment
 from tests.pipeline.past import act, keep, live, profile, score_all
-
-
-@pytest.fixture
-def clock(now: datetime) -> Moment:
-    return Moment(now)
-
-
-@pytest.fixture
-def services(database: sa.Engine, clock: Moment) -> Services:
-    return services_of(database, clock)
-
 
 # --- what the operator sees -------------------------------------------------------------------------------
 
