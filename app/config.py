@@ -220,13 +220,9 @@ def _environment_faults(secrets: Mapping[str, str], *, on_heroku: bool) -> list[
                 "environment", "DATABASE_URL", "a dyno's disk does not last: add Heroku Postgres to the app"
             )
         )
-    for name, message in (
-        ("savia_public_url", "must be the https address vendors call"),
-        ("activecampaign_url", "must be the https address under Settings > Developer"),
-    ):
-        address = secrets[name]
-        if address and not address.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-            faults.append(Fault("environment", name.upper(), message))
+    public_url = secrets["savia_public_url"]
+    if public_url and not public_url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        faults.append(Fault("environment", "SAVIA_PUBLIC_URL", "must be the https address vendors call"))
     return faults
 
 
