@@ -56,8 +56,8 @@ def _show(services: Services, console: Console) -> int:
     return 0
 
 
-def describe(plan: Plan) -> list[str]:
-    """A plan in words: counts, a few samples of each kind, the limits it passes, what to do next."""
+def describe(plan: Plan, command: str = NAME) -> list[str]:
+    """A plan in words: counts, a few samples of each kind, the limits it passes, how to go on."""
     if not plan.changes:
         return []
     lines = [f"Plan {plan.fingerprint}: {len(plan.changes)} changes. Nothing was written."]
@@ -65,7 +65,7 @@ def describe(plan: Plan) -> list[str]:
         lines.append(f"  {plan.counts[kind]:>7} {kind}")
         lines += [f"            {_one_line(item)}" for item in items]
     lines += [f"  waits for you: {reason}" for reason in plan.unsafe]
-    return [*lines, f"To carry it out: python -m jobs write_back --apply {plan.fingerprint}"]
+    return [*lines, f"To carry it out: python -m jobs {command} --apply {plan.fingerprint}"]
 
 
 def _samples(plan: Plan) -> dict[str, Sequence[Change]]:

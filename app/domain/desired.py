@@ -9,6 +9,7 @@ from typing import Literal
 
 from app.domain.changes import CLEAR, EnsureList, EnsureProperty, SetupChange
 from app.domain.records import Activity, Band, Score
+from app.domain.values import same_value
 
 LONGEST_TEXT = 65_536
 """HubSpot's limit for one text value, in characters."""
@@ -239,16 +240,6 @@ def _deserves(item: OwnedProperty, wanted: str, held: str) -> bool:
         return abs(float(wanted) - float(held)) >= item.step
     except ValueError:
         return True
-
-
-def same_value(one: str, other: str) -> bool:
-    """Equal as HubSpot sees it: "5", "5.0" and "5.00" are one number."""
-    if one == other:
-        return True
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return False
 
 
 def wanted_schema(mapping: HubSpotMapping, language: Literal["es", "en"]) -> tuple[SetupChange, ...]:

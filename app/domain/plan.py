@@ -23,7 +23,8 @@ from app.domain.changes import (
     SetProperties,
     SetupChange,
 )
-from app.domain.desired import Desired, HubSpotMapping, milliseconds, same_value, worth_writing
+from app.domain.desired import Desired, HubSpotMapping, milliseconds, worth_writing
+from app.domain.values import same_value
 
 
 @dataclass(frozen=True, slots=True)

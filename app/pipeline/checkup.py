@@ -24,6 +24,7 @@ from app.store import (
     processes,
     quarantine,
     runs,
+    switches,
 )
 
 OLDEST_DELIVERY = timedelta(minutes=10)
@@ -99,6 +100,9 @@ def _store_problems(conn: sa.Connection, now: datetime) -> Iterator[Problem]:
         yield Problem(
             "warning", "HubSpot", f"refused {refused} writes since yesterday: python -m jobs explain EMAIL"
         )
+    if paused := switches.read(conn, "paused"):
+        message = f"paused since {paused.set_at:%Y-%m-%d %H:%M} UTC ({paused.value}): python -m jobs resume"
+        yield Problem("warning", "writes", message)
     stored = plans.last_waiting(conn)
     if stored is not None and stored.plan.unsafe:
         reasons = "; ".join(stored.plan.unsafe)

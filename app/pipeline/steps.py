@@ -17,7 +17,7 @@ from app.pipeline.pull import pull_round
 from app.pipeline.understand import rescore_after, rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import cursors, facts, inbox, mirror, people, plans, processes, runs
+from app.store import cursors, facts, inbox, mirror, people, plans, processes, runs, switches
 from app.store.tidy import LOT, clear_old
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def write_back(services: Services, now: datetime) -> list[str]:
 
     Raises UnsafePlan when the current plan waits for a person; an interrupted one, being released, does not.
     """
-    if services.destination is None:
+    if services.destination is None or _paused(services):
         return []
     unattended = services.settings.write_back.unattended
     with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
@@ -142,6 +142,11 @@ def write_back(services: Services, now: datetime) -> list[str]:
             raise waits
         more = unattended and turn.write_current(now, hot_only=False)
     return ["write_back"] if more else []
+
+
+def _paused(services: Services) -> bool:
+    with services.database.connect() as conn:
+        return switches.read(conn, "paused") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,11 @@ class _Turn:
 
         def stop() -> bool:
             with services.database.begin() as conn:
-                return services.clock() > ends or (give_way and mirror.any_hot(conn))
+                return (
+                    services.clock() > ends
+                    or switches.read(conn, "paused") is not None
+                    or (give_way and mirror.any_hot(conn))
+                )
 
         applied = apply_plan(
             services, fingerprint, self.fence, released=released, run_id=self.run_id, stop=stop

@@ -12,6 +12,7 @@ from app.domain.changes import (
     AddToList,
     Change,
     Contact,
+    EnrolInWorkflow,
     Plan,
     RemoveFromList,
     SetProperties,
@@ -157,6 +158,12 @@ def before_images(changes: Sequence[Change], current: Mapping[str, Contact]) -> 
             case SetProperties() if change.contact_id in current:
                 held = current[change.contact_id].properties
                 images[change.key] = {name: held.get(name, "") for name in change.properties}
+            case EnrolInWorkflow() if change.contact_id in current:
+                contact = current[change.contact_id]
+                images[change.key] = {
+                    "member": change.list_name in contact.lists,
+                    change.trigger_property: contact.properties.get(change.trigger_property, ""),
+                }
             case AddToList() | RemoveFromList() if change.contact_id in current:
                 images[change.key] = {"member": change.list_name in current[change.contact_id].lists}
             case _:

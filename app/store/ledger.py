@@ -169,6 +169,24 @@ def of_person(conn: sa.Connection, person_id: int, limit: int = 50) -> list[Ledg
     return _read(conn, query)
 
 
+def of_run(conn: sa.Connection, run_id: int) -> list[LedgerRow]:
+    """What a run wrote, or may have written, oldest first."""
+    query = sa.select(table).where(table.c.run_id == run_id, table.c.state.in_(["intent", "done"]))
+    return _read(conn, query.order_by(table.c.id))
+
+
+def runs_that_wrote(conn: sa.Connection, limit: int) -> list[tuple[int, datetime, int]]:
+    """The newest runs with writes of theirs: (run, its first write, number of writes)."""
+    query = (
+        sa.select(table.c.run_id, sa.func.min(table.c.intended_at), sa.func.count())
+        .where(table.c.run_id.is_not(None), table.c.state.in_(["intent", "done"]))
+        .group_by(table.c.run_id)
+        .order_by(table.c.run_id.desc())
+        .limit(limit)
+    )
+    return [(run_id, at, count) for run_id, at, count in conn.execute(query)]
+
+
 def rejected_count(conn: sa.Connection, since: datetime) -> int:
     """Writes HubSpot refused since a moment."""
     query = sa.select(sa.func.count()).where(table.c.state == "rejected", table.c.settled_at >= since)

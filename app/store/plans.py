@@ -17,13 +17,16 @@ from app.store.schema import plan as table
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A plan with when it was made and how far it went: shown, applying or applied."""
+    """A plan with when it was made and how far it went: shown, applying or applied. `undoes` is the run whose
+    writes it takes back.
+    """
 
     plan: Plan
     state: str
     made_at: datetime
     score_ids: Mapping[int, int]
     before: Mapping[str, Mapping[str, Any]]
+    undoes: int | None = None
 
 
 def save(
@@ -33,6 +36,8 @@ def save(
     before: Mapping[str, Mapping[str, Any]],
     at: datetime,
     run_id: int | None = None,
+    *,
+    undoes: int | None = None,
 ) -> None:
     """Keep a plan under its fingerprint, with the score of each person that caused it and, by change key,
     what HubSpot held before.
@@ -49,6 +54,7 @@ def save(
         "counts": dict(plan.counts),
         "score_ids": {str(person): score for person, score in score_ids.items()},
         "before": dict(before),
+        "undoes": undoes,
     }
     statement = insert(table).values(row)
     conn.execute(
@@ -76,6 +82,7 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
         made_at=row["made_at"],
         score_ids={int(person): score for person, score in row["score_ids"].items()},
         before=row["before"],
+        undoes=row["undoes"],
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.desired import LONGEST_TEXT, lead_values, make_desired, same_value, wanted_schema
+from app.domain.desired import LONGEST_TEXT, lead_values, make_desired, wanted_schema
 from app.domain.records import Activity
+from app.domain.values import same_value
 from tests.domain.leads import MAPPING, NOW, lead
 
 
