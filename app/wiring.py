@@ -104,7 +104,7 @@ def _hubspot(
         guard=writer,
     )
     source = HubSpotSource(client, contact_properties(mappings), deal_properties(mappings))
-    return source, HubSpotDestination(client)
+    return source, HubSpotDestination(client, pilot=settings.pilot.list)
 
 
 def _zoom(settings: Settings) -> PullSource:

@@ -8,85 +8,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from app.domain.changes import CLEAR, EnsureList, EnsureProperty, SetupChange
-from app.domain.records import Activity, Band, Score
+from app.domain.portal import HubSpotMapping, OwnedProperty, TaskRule, Workflow, our_lists
+from app.domain.records import Activity, Score
 from app.domain.values import same_value
 
 LONGEST_TEXT = 65_536
 """HubSpot's limit for one text value, in characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class PropertyGroup:
-    """The one group that holds every property of ours."""
-
-    name: str
-    label_es: str
-    label_en: str
-
-
-@dataclass(frozen=True, slots=True)
-class OwnedProperty:
-    """One HubSpot property of ours.
-
-    `value` names the lead value it shows. `write` says when a difference is worth a call: "changed" always,
-    "step" when the number moved by `step`, "rides" never by itself: it goes along with the others.
-    """
-
-    name: str
-    value: str
-    label_es: str
-    label_en: str
-    type: Literal["string", "number", "enumeration", "datetime", "bool"]
-    field_type: Literal["text", "textarea", "number", "select", "date", "booleancheckbox"]
-    write: Literal["changed", "step", "rides"]
-    step: float = 0.0
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BandList:
-    """The static list that holds the leads of one band."""
-
-    band: Band
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """A workflow the marketer built, and how a lead is put into it: once, when first in `band`."""
-
-    key: str
-    band: Band
-    list_name: str
-    trigger_property: str
-    label_es: str
-    label_en: str
-    v2_workflow_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRule:
-    """A task for sales, once per lead, when first in `band`. Texts may hold {score} and {reasons}."""
-
-    key: str
-    band: Band
-    subject: str
-    body: str
-    due_hours: float
-    priority: Literal["HIGH", "MEDIUM", "LOW", "NONE"] = "HIGH"
-    task_type: Literal["TODO", "CALL", "EMAIL"] = "CALL"
-
-
-@dataclass(frozen=True, slots=True)
-class HubSpotMapping:
-    """Everything of ours in a portal: `hubspot.toml` as read. `prefix` begins every property's name."""
-
-    prefix: str
-    group: PropertyGroup
-    properties: tuple[OwnedProperty, ...]
-    lists: tuple[BandList, ...]
-    workflows: tuple[Workflow, ...]
-    tasks: tuple[TaskRule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +73,10 @@ VALUE_NAMES = frozenset(
     {
         "score", "band", "engagement", "reasons", "recommendations", "next_action", "method", "probability",
         "webinars_registered", "webinars_attended", "webinar_minutes", "polls_answered", "questions_asked",
-        "chat_messages", "last_activity_at", "scored_at", "data_through",
+        "chat_messages", "last_activity_at", "scored_at", "data_through", "holdout", "why_not",
     }
 )  # fmt: skip
+"""What a property may show; the last two are the gate's answers (app/domain/gate.py), not the lead's own."""
 """What an OwnedProperty may show: the names `lead_values` makes."""
 
 
@@ -253,15 +181,10 @@ def wanted_schema(mapping: HubSpotMapping, language: Literal["es", "en"]) -> tup
         ),
         *(
             EnsureProperty(f"property:{item.name}", item.name, _definition(item, group.name, language))
-            for item in (*mapping.properties, *triggers)
+            for item in (*mapping.properties, _pause_property(mapping), *triggers)
         ),
         *(EnsureList(f"list:{name}", name) for name in our_lists(mapping)),
     )
-
-
-def our_lists(mapping: HubSpotMapping) -> tuple[str, ...]:
-    """The names of every list of ours, those of bands first."""
-    return (*(item.name for item in mapping.lists), *(item.list_name for item in mapping.workflows))
 
 
 def _trigger_property(workflow: Workflow) -> OwnedProperty:
@@ -276,6 +199,19 @@ def _trigger_property(workflow: Workflow) -> OwnedProperty:
     )
 
 
+def _pause_property(mapping: HubSpotMapping) -> OwnedProperty:
+    own = mapping.pause
+    return OwnedProperty(
+        name=own.name,
+        value="",
+        label_es=own.label_es,
+        label_en=own.label_en,
+        type="bool",
+        field_type="booleancheckbox",
+        write="rides",
+    )
+
+
 def _definition(item: OwnedProperty, group: str, language: Literal["es", "en"]) -> dict[str, object]:
     """HubSpot's create body of a property. Source: properties API, "create a property"."""
     body: dict[str, object] = {
@@ -285,9 +221,10 @@ def _definition(item: OwnedProperty, group: str, language: Literal["es", "en"]) 
         "type": item.type,
         "fieldType": item.field_type,
     }
-    if item.options:
+    options = ("true", "false") if item.type == "bool" else item.options
+    if options:
         body["options"] = [
             {"label": option, "value": option, "displayOrder": place, "hidden": False}
-            for place, option in enumerate(item.options)
+            for place, option in enumerate(options)
         ]
     return body

@@ -20,7 +20,7 @@ from app.domain.changes import (
     RemoveFromList,
     SetProperties,
 )
-from app.domain.desired import HubSpotMapping
+from app.domain.portal import HubSpotMapping
 from app.domain.values import same_value
 
 

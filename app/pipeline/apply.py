@@ -84,6 +84,8 @@ def apply_plan(
         plans.mark(conn, fingerprint, "applying", now)
         if stored.undoes is not None:  # else the next turn would write it all again
             switches.turn(conn, "paused", f"undo of run {stored.undoes}", now)
+        if stored.releases is not None:
+            switches.turn(conn, "released_rules", stored.releases, now)
     applied = Applied(fingerprint)
     for lot in _lots(stored.plan.changes):
         if stop():

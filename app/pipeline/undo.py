@@ -9,7 +9,8 @@ from datetime import datetime
 
 from app.domain.changes import Change, Plan
 from app.domain.errors import BadConfig, Fault
-from app.domain.plan import canonical_place, fingerprint, owned_names
+from app.domain.plan import canonical_place, fingerprint
+from app.domain.portal import owned_names
 from app.domain.undo import WayBack, Written, find_way_back
 from app.pipeline.write_back import before_images, destination_of
 from app.services import Services

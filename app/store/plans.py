@@ -18,7 +18,7 @@ from app.store.schema import plan as table
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
     """A plan with when it was made and how far it went: shown, applying or applied. `undoes` is the run whose
-    writes it takes back.
+    writes it takes back, `releases` the rules whose enrolments and tasks it lets go.
     """
 
     plan: Plan
@@ -27,6 +27,7 @@ class StoredPlan:
     score_ids: Mapping[int, int]
     before: Mapping[str, Mapping[str, Any]]
     undoes: int | None = None
+    releases: str | None = None
 
 
 def save(
@@ -38,6 +39,7 @@ def save(
     run_id: int | None = None,
     *,
     undoes: int | None = None,
+    releases: str | None = None,
 ) -> None:
     """Keep a plan under its fingerprint, with the score of each person that caused it and, by change key,
     what HubSpot held before.
@@ -55,12 +57,17 @@ def save(
         "score_ids": {str(person): score for person, score in score_ids.items()},
         "before": dict(before),
         "undoes": undoes,
+        "releases": releases,
     }
     statement = insert(table).values(row)
     conn.execute(
         statement.on_conflict_do_update(
             index_elements=[table.c.fingerprint],
-            set_={"made_at": at, "unsafe": statement.excluded.unsafe},
+            set_={
+                "made_at": at,
+                "unsafe": statement.excluded.unsafe,
+                "releases": statement.excluded.releases,
+            },
             where=table.c.state == "shown",
         )
     )
@@ -83,6 +90,7 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
         score_ids={int(person): score for person, score in row["score_ids"].items()},
         before=row["before"],
         undoes=row["undoes"],
+        releases=row["releases"],
     )
 
 

@@ -34,9 +34,9 @@ def carry_out(services: Services, plan: Plan) -> tuple[Applied, int]:
 
 
 def first_plan(services: Services) -> tuple[Plan, int]:
-    """Everything learnt and the first plan carried out; that plan, and its run."""
+    """Everything learnt and the first plan carried out, rules released; that plan, and its run."""
     learn(services)
-    plan = show(services)
+    plan = show(services, enrol=True)
     applied, run_id = carry_out(services, plan)
     assert not applied.rejected
     return plan, run_id
