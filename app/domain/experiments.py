@@ -14,8 +14,6 @@ from app.domain.gate import Arm, Gate, judge
 from app.domain.past import Past
 from app.domain.portal import HubSpotMapping
 
-BOTH_ARMS = "a merge of two people of different arms"
-
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.domain.desired import wanted_schema
 from app.domain.errors import SaviaError
+from app.pipeline import release
 from app.services import Services
 from app.store import (
     activities,
+    freshness,
     inbox,
     job_rows,
     ledger,
@@ -54,7 +56,7 @@ def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> 
     try:
         with services.database.connect() as conn:
             state |= _store_state(conn, services, now)
-            problems += _store_problems(conn, now)
+            problems += _store_problems(conn, services, now)
     except sa.exc.OperationalError:
         problems.append(Problem("error", "database", "does not answer: see DATABASE_URL and its server"))
     except sa.exc.ProgrammingError:
@@ -80,13 +82,14 @@ def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict
         "activities": activities.count(conn),
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
+        "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
         "jobs": job_rows.count_by_state(conn),
         "memory": processes.memory(conn, now),
         "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
     }
 
 
-def _store_problems(conn: sa.Connection, now: datetime) -> Iterator[Problem]:
+def _store_problems(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
     _, oldest = inbox.waiting(conn)
     if oldest is not None and now - oldest > OLDEST_DELIVERY:
         yield Problem("error", "inbox", f"deliveries wait since {oldest:%H:%M}: is a worker running?")
@@ -103,6 +106,9 @@ def _store_problems(conn: sa.Connection, now: datetime) -> Iterator[Problem]:
     if paused := switches.read(conn, "paused"):
         message = f"paused since {paused.set_at:%Y-%m-%d %H:%M} UTC ({paused.value}): python -m jobs resume"
         yield Problem("warning", "writes", message)
+    if not release.is_released(conn, services) and plans.count_released(conn):
+        message = "are new: nobody is enrolled or tasked by them before python -m jobs write_back --enrol"
+        yield Problem("warning", "rules", message)
     stored = plans.last_waiting(conn)
     if stored is not None and stored.plan.unsafe:
         reasons = "; ".join(stored.plan.unsafe)

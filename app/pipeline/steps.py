@@ -118,10 +118,21 @@ def _out_of_time(services: Services) -> Callable[[], bool]:
 def write_back(services: Services, now: datetime) -> list[str]:
     """What webhooks brought is written first; then a plan that was interrupted, then what else waits.
 
-    Raises UnsafePlan when the current plan waits for a person; an interrupted one, being released, does not.
+    Raises UnsafePlan, once for each plan, when the current one waits for a person; an interrupted one, being
+    released, does not. While writes are paused it does nothing.
     """
     if services.destination is None or _paused(services):
         return []
+    try:
+        return _write_turn(services, now)
+    except UnsafePlan as waits:
+        with services.database.begin() as conn:
+            if not plans.alert_once(conn, waits.fingerprint, now):
+                return []
+        raise
+
+
+def _write_turn(services: Services, now: datetime) -> list[str]:
     unattended = services.settings.write_back.unattended
     with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
         turn = _Turn(services, fence, run_id, report)

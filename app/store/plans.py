@@ -102,6 +102,18 @@ def mark(conn: sa.Connection, fingerprint: str, state: str, at: datetime) -> Non
     )
 
 
+def alert_once(conn: sa.Connection, fingerprint: str, at: datetime) -> bool:
+    """Note that a plan's waiting is told. False when it was told before."""
+    return (
+        conn.execute(
+            sa.update(table)
+            .where(table.c.fingerprint == fingerprint, table.c.alerted_at.is_(None))
+            .values(alerted_at=at)
+        ).rowcount
+        > 0
+    )
+
+
 def interrupted(conn: sa.Connection) -> list[str]:
     """Fingerprints of plans whose apply was begun and not finished, oldest first."""
     query = sa.select(table.c.fingerprint).where(table.c.state == "applying").order_by(table.c.made_at)
