@@ -78,17 +78,7 @@ def show_plan(
     contact_ids = sorted({item.lead.contact_id for item in scene.candidates if item.lead.contact_id})
     current = destination.read(contact_ids, asked_names(services.mappings.hubspot))
     arms = _new_arms(scene, current, services)
-    plan = make_plan(
-        scene.candidates,
-        current,
-        scene.past,
-        services.mappings.hubspot,
-        limits_of(services),
-        now,
-        gate=replace(scene.gate, arms={**scene.gate.arms, **{item.person_id: item.arm for item in arms}}),
-        setup=setup,
-        create_contacts=services.settings.hubspot.create_contacts,
-    )
+    plan = _plan(services, scene, current, arms, setup, now)
     with services.database.begin() as conn:
         if scene.trial is not None:
             experiments.assign(conn, scene.trial.id, arms, now)
@@ -123,6 +113,28 @@ def _scene(
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
     ]
     return _Scene(waiting, candidates, len(desired), past, gate, trial)
+
+
+def _plan(
+    services: Services,
+    scene: _Scene,
+    current: Mapping[str, Contact],
+    new_arms: Sequence[Assignment],
+    setup: Sequence[SetupChange],
+    now: datetime,
+) -> Plan:
+    arms = {**scene.gate.arms, **{item.person_id: item.arm for item in new_arms}}
+    return make_plan(
+        scene.candidates,
+        current,
+        scene.past,
+        services.mappings.hubspot,
+        limits_of(services),
+        now,
+        gate=replace(scene.gate, arms=arms),
+        setup=setup,
+        create_contacts=services.settings.hubspot.create_contacts,
+    )
 
 
 def _new_arms(scene: _Scene, current: Mapping[str, Contact], services: Services) -> list[Assignment]:

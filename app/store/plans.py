@@ -63,11 +63,7 @@ def save(
     conn.execute(
         statement.on_conflict_do_update(
             index_elements=[table.c.fingerprint],
-            set_={
-                "made_at": at,
-                "unsafe": statement.excluded.unsafe,
-                "releases": statement.excluded.releases,
-            },
+            set_={name: statement.excluded[name] for name in ("made_at", "unsafe", "releases")},
             where=table.c.state == "shown",
         )
     )
