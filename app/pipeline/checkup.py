@@ -15,6 +15,7 @@ from app.pipeline import release
 from app.services import Services
 from app.store import (
     activities,
+    experiments,
     freshness,
     inbox,
     job_rows,
@@ -83,10 +84,18 @@ def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
+        "experiment": _experiment(conn),
         "jobs": job_rows.count_by_state(conn),
         "memory": processes.memory(conn, now),
         "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
     }
+
+
+def _experiment(conn: sa.Connection) -> str:
+    trial = experiments.running(conn)
+    if trial is None:
+        return "none"
+    return f"{trial.holdout_share:.0%} held out since {trial.started_at:%Y-%m-%d}, for {trial.outcome}"
 
 
 def _store_problems(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.domain.brake import Limits
+from app.domain.brake import SMALLEST_LIST, Limits
 from app.domain.changes import (
     AddToList,
     Change,
@@ -106,7 +106,7 @@ def _scene(
     person_ids = [row.person_id for row in waiting]
     mapping = services.mappings.hubspot
     desired = [make_desired(lead, mapping, now) for lead in load_leads(services, conn, person_ids)]
-    past = _past(conn, person_ids, now)
+    past = _past(services, conn, person_ids, now)
     held = mirror.read(conn, [item.lead.person_id for item in desired])
     gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
     candidates = [
@@ -168,7 +168,10 @@ def limits_of(services: Services) -> Limits:
     return Limits(**{name: values[name] for name in Limits.__slots__})
 
 
-def _past(conn: sa.Connection, person_ids: Sequence[int], now: datetime) -> Past:
+def _past(services: Services, conn: sa.Connection, person_ids: Sequence[int], now: datetime) -> Past:
+    # A list so large that all these leads together could not empty it beyond the limit is not counted out.
+    share = max(services.settings.write_back.max_list_leaves, 0.001)
+    largest = int(max(len(person_ids), SMALLEST_LIST) / share) + 1
     enrolled, task_keys = ledger.done_once(conn, person_ids)
     today = ledger.count_since(conn, now - DAY)
     return Past(
@@ -178,7 +181,7 @@ def _past(conn: sa.Connection, person_ids: Sequence[int], now: datetime) -> Past
         population=mirror.count(conn),
         enrolments_today=today.get(EnrolInWorkflow.__name__, 0),
         tasks_today=today.get(CreateTask.__name__, 0),
-        list_sizes=mirror.list_sizes(conn),
+        list_sizes=mirror.list_sizes(conn, managed_lists(services.mappings.hubspot), largest),
         memories=mirror.memories(conn, person_ids),
     )
 

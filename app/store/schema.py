@@ -280,6 +280,11 @@ ledger = sa.Table(
 )
 sa.Index("ix_ledger_person", ledger.c.person_id, ledger.c.id.desc())
 sa.Index("ix_ledger_intent", ledger.c.id, postgresql_where=ledger.c.state == "intent")
+sa.Index(
+    "ix_ledger_sent",
+    ledger.c.intended_at,
+    postgresql_where=ledger.c.kind.in_(["EnrolInWorkflow", "CreateTask"]),
+)
 sa.Index("ix_ledger_run", ledger.c.run_id)
 sa.Index("ix_ledger_once", ledger.c.kind, ledger.c.person_id, ledger.c.subject)
 

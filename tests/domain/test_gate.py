@@ -21,6 +21,7 @@ from app.domain.changes import (
 from app.domain.gate import Gate
 from app.domain.plan import make_plan
 from tests.domain.leads import FRESH, MAPPING, MARKETABLE, NOW, OPEN, WIDE, desired
+from tests.domain.test_plan import carried_out
 
 MAIL, PAUSE = MAPPING.mailability, MAPPING.pause.name
 HELD_OUT = Gate(released=True, arms={1: "holdout"})
@@ -153,3 +154,14 @@ def test_no_plan_ever_enrols_or_tasks_whom_it_must_not_nor_touches_what_it_does_
             assert change.list_name.startswith("Savia: ")
         if isinstance(change, AddToList):
             assert gate.arms.get(1) != "holdout"
+
+
+@given(st.integers(0, 100), contacts, gates, on_lists)
+def test_whatever_the_gate_says_a_plan_once_carried_out_leaves_nothing_to_plan(
+    value: int, held: dict[str, str], gate: Gate, lists: frozenset[str]
+) -> None:
+    plan = plan_of(value, held, gate, lists)
+    one = desired(1, value)
+    before = {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, held, lists)}
+    after, past = carried_out(plan, before)
+    assert make_plan([one], after, past, MAPPING, WIDE, NOW, gate=gate).changes == ()

@@ -42,3 +42,4 @@ COMMENT ON COLUMN assignment.excluded IS 'why it is left out of the analysis';
 CREATE INDEX ix_assignment_person_id ON assignment (person_id);
 
 CREATE INDEX ix_ledger_run ON ledger (run_id);
+CREATE INDEX ix_ledger_sent ON ledger (intended_at) WHERE kind IN ('EnrolInWorkflow', 'CreateTask');
