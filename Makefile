@@ -4,13 +4,14 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench run
+.PHONY: help setup demo test check bench chaos run
 
 help:
 	@echo "make demo   a whole day against local stand-ins of HubSpot and Zoom"
 	@echo "make test   the whole test suite"
 	@echo "make check  ruff, mypy, import-linter"
 	@echo "make bench  measured figures, each beside its floor"
+	@echo "make chaos  processes killed at random: nothing lost, nothing doubled (half an hour; CHAOS=--short: 5 min)"
 	@echo "make run    web, worker and clock on this machine"
 
 setup: $(STAMP)
@@ -24,7 +25,7 @@ demo: setup
 	@$(BIN)/python -m tests.demo
 
 test: setup
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: setup
 	@$(BIN)/ruff check .
@@ -34,6 +35,9 @@ check: setup
 
 bench: setup
 	@$(BIN)/python -m bench
+
+chaos: setup
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 run: setup
 	@$(BIN)/python -m jobs all

@@ -7,4 +7,5 @@ worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 threads = 4
 timeout = 30
+accesslog = None  # ActiveCampaign's deliveries carry their secret in the path
 graceful_timeout = 8

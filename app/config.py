@@ -57,6 +57,8 @@ class OpenAi(Section):
     """`[openai]`"""
 
     base_url: Address = "https://api.openai.com/v1"
+    model: Annotated[str, StringConstraints(min_length=1)] = "gpt-5.4-nano"
+    texts_per_day: Count = 500
 
 
 class Schedule(Section):
@@ -228,9 +230,13 @@ def _environment_faults(secrets: Mapping[str, str], *, on_heroku: bool) -> list[
                 "environment", "DATABASE_URL", "a dyno's disk does not last: add Heroku Postgres to the app"
             )
         )
-    public_url = secrets["savia_public_url"]
-    if public_url and not public_url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        faults.append(Fault("environment", "SAVIA_PUBLIC_URL", "must be the https address vendors call"))
+    for name, message in (
+        ("savia_public_url", "must be the https address vendors call"),
+        ("activecampaign_url", "must be the https address under Settings > Developer"),
+    ):
+        address = secrets[name]
+        if address and not address.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+            faults.append(Fault("environment", name.upper(), message))
     return faults
 
 

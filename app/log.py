@@ -7,14 +7,16 @@ import re
 import sys
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+_SECRET_PATH = re.compile(r"(/webhooks/\w+)/[^\s\"'?]+")
 
 
 class Mask(logging.Filter):
-    """Replaces every e-mail address in a line by `***@domain`."""
+    """Masks every e-mail address in a line (`***@domain`) and what follows a vendor's webhook address."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
         masked = _ADDRESS.sub(lambda found: "***@" + found.group().split("@")[1], text)
+        masked = _SECRET_PATH.sub(r"\1/***", masked)
         if masked != text:
             record.msg, record.args = masked, ()
         return True
@@ -28,5 +30,14 @@ def set_up(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [lines]
     root.setLevel(level)
-    for noisy in ("procrastinate", "apscheduler", "urllib3", "alembic"):
+    for noisy in (
+        "procrastinate",
+        "apscheduler",
+        "urllib3",
+        "alembic",
+        "openai",
+        "httpx",
+        "httpx2",
+        "google",
+    ):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))

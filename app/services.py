@@ -9,7 +9,15 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.config import Settings
-from app.domain.ports import ContactReader, Destination, PullSource, WebhookSource
+from app.domain.ports import (
+    AttendanceFile,
+    ContactReader,
+    Destination,
+    PullSource,
+    Registration,
+    TextReader,
+    WebhookSource,
+)
 from app.store.writer import Writer
 from mappings.load import Mappings
 
@@ -20,6 +28,8 @@ class Services:
 
     A vendor without credentials is absent; `off` says which environment variables it still lacks. `clock`
     tells the time, in UTC; `writer` is this process's claim to be the one that writes to HubSpot.
+    Without `texts` what leads write is read by the word lists alone. `registrations` are what `setup`
+    registers with vendors; `attendance_file` reads reports that a person exported.
     """
 
     settings: Settings
@@ -32,3 +42,6 @@ class Services:
     off: Mapping[str, tuple[str, ...]]
     clock: Callable[[], datetime]
     writer: Writer
+    texts: TextReader | None = None
+    registrations: tuple[Registration, ...] = ()
+    attendance_file: AttendanceFile | None = None

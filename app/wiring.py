@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from app import log
 from app.config import Settings, load_settings, missing_secrets
-from app.domain.ports import ContactReader, Destination, PullSource, WebhookSource
+from app.domain.ports import ContactReader, Destination, PullSource, Registration, TextReader, WebhookSource
 from app.pipeline import steps
 from app.services import Services
 from app.store import embedded, migrate
@@ -61,6 +62,8 @@ def _database_url(settings: Settings) -> Iterator[str]:
 
 def make_services(settings: Settings, database_url: str) -> Services:
     """Everything the line runs on. No call is made to any vendor yet."""
+    from connectors.zoom.attendee_report import AttendeeReport
+
     mappings = load_mappings()
     off = missing_secrets(settings.secrets)
     sources: dict[str, PullSource] = {}
@@ -73,6 +76,12 @@ def make_services(settings: Settings, database_url: str) -> Services:
         sources["hubspot"], contacts = source, source
     if "Zoom" not in off:
         sources["zoom"] = _zoom(settings)
+    registrations: list[Registration] = []
+    if "ActiveCampaign" not in off:
+        sources["activecampaign"], registration = _activecampaign(settings, database)
+        registrations += [registration] if "ActiveCampaign webhooks" not in off else []
+    if "GA4" not in off:
+        sources["ga4"] = _ga4(settings, mappings)
     return Services(
         settings=settings,
         database=database,
@@ -84,6 +93,9 @@ def make_services(settings: Settings, database_url: str) -> Services:
         off=off,
         clock=clock,
         writer=writer,
+        registrations=tuple(registrations),
+        attendance_file=AttendeeReport(),
+        texts=None if "OpenAI" in off else _openai(settings, mappings),
     )
 
 
@@ -121,7 +133,45 @@ def _zoom(settings: Settings) -> PullSource:
     return ZoomSource(client, settings.zoom.hosts)
 
 
+def _activecampaign(settings: Settings, database: sa.Engine) -> tuple[PullSource, Registration]:
+    from connectors.activecampaign.client import CALLS_A_SECOND, ActiveCampaignClient
+    from connectors.activecampaign.pull import ActiveCampaignSource
+    from connectors.activecampaign.setup import ActiveCampaignRegistration
+
+    client = ActiveCampaignClient(
+        settings.activecampaign.base_url or settings.secrets.activecampaign_url,
+        settings.secrets.activecampaign_api_key,
+        limit=SharedLimit(database, "activecampaign", CALLS_A_SECOND, 1),
+    )
+    secret = quote(settings.secrets.activecampaign_webhook_secret, safe="")
+    address = f"{settings.public_url}/webhooks/activecampaign/{secret}"
+    return ActiveCampaignSource(client), ActiveCampaignRegistration(client, address)
+
+
+def _ga4(settings: Settings, mappings: Mappings) -> PullSource:
+    from connectors.ga4.client import Ga4Client
+    from connectors.ga4.pull import Ga4Source
+
+    client = Ga4Client(
+        settings.secrets.ga4_property_id,
+        settings.ga4.endpoint,
+        settings.secrets.google_credentials_json,
+    )
+    return Ga4Source(client, events=tuple(mappings.streams["ga4"].stream))
+
+
+def _openai(settings: Settings, mappings: Mappings) -> TextReader:
+    from connectors.openai.client import OpenAiClient
+    from connectors.openai.reader import OpenAiTextReader
+
+    client = OpenAiClient(settings.secrets.openai_api_key, settings.openai.base_url, settings.openai.model)
+    return OpenAiTextReader(
+        client, {name: point.meaning for name, point in mappings.texts.pain_points.items()}
+    )
+
+
 def _webhooks(settings: Settings, off: Mapping[str, Sequence[str]]) -> dict[str, WebhookSource]:
+    from connectors.activecampaign.webhook import ActiveCampaignWebhook
     from connectors.hubspot.webhook import HubSpotWebhook
     from connectors.zoom.webhook import ZoomWebhook
 
@@ -130,6 +180,8 @@ def _webhooks(settings: Settings, off: Mapping[str, Sequence[str]]) -> dict[str,
         found["hubspot"] = HubSpotWebhook(settings.secrets.hubspot_client_secret, settings.public_url)
     if "Zoom webhooks" not in off:
         found["zoom"] = ZoomWebhook(settings.secrets.zoom_webhook_secret)
+    if "ActiveCampaign webhooks" not in off:
+        found["activecampaign"] = ActiveCampaignWebhook(settings.secrets.activecampaign_webhook_secret)
     return found
 
 
@@ -143,6 +195,7 @@ def make_line(services: Services) -> Engine:
             Step("absorb", lambda now: steps.absorb(services, now), priority=30),
             Step("rescore", lambda now: steps.rescore(services, now), priority=20),
             Step("write_back", lambda now: steps.write_back(services, now), priority=20),
+            Step("read_texts", lambda now: steps.read_texts(services, now), priority=5),
             Step("sync", lambda now: steps.sync(services, now), priority=10),
             Step("decay", lambda now: steps.decay(services, now), priority=0),
             Step("report_memory", lambda now: steps.report_memory(services, now), priority=0),

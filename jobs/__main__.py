@@ -12,8 +12,9 @@ from app.domain.errors import BadConfig, SaviaError
 from jobs.console import Console
 
 NAMES = (
-    "all", "absorb", "check", "clock", "explain", "migrate", "pause", "power", "quarantine", "replay",
-    "rescore", "resume", "score", "sync", "train", "undo", "worker", "write_back",
+    "all", "absorb", "check", "clock", "explain", "import_attendance", "migrate", "pause", "power",
+    "quarantine", "replay", "rescore", "resume", "score", "setup", "sync", "train", "undo", "worker",
+    "write_back",
 )  # fmt: skip
 
 

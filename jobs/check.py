@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Returns 1 when something stops work."""
+    """Returns 1 when something stops work; with --startup, when nothing can start: a release that mends a
+    fault must not be kept back by it.
+    """
     with open_services(os.environ) as services:
         found = check_up(services, services.clock(), ask_vendors=not args.startup)
     if console.as_json:
@@ -34,4 +36,4 @@ def run(args: argparse.Namespace, console: Console) -> int:
             console.line(f"{problem.severity:8} {problem.subject}: {problem.message}")
         if not found.problems:
             console.line("All is well.")
-    return 1 if found.errors else 0
+    return 1 if (found.cannot_start if args.startup else found.errors) else 0

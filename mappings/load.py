@@ -13,6 +13,8 @@ from pathlib import Path
 from app.domain.engagement import EngagementRules, engagement_faults
 from app.domain.errors import BadConfig, Fault
 from app.domain.features import FeatureTable, feature_faults
+from app.domain.local_reading import TextWords, text_words_faults
+from app.domain.machine_clicks import MachineRules, machine_rule_faults
 from app.domain.portal import HubSpotMapping
 from app.domain.scoring.points import PointsRules, cross_faults, points_faults
 from app.domain.streams import SourceMeaning, StreamTable
@@ -31,13 +33,15 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Mappings:
-    """Every mapping file as read: the sources, and the four tables by the name of their file."""
+    """Every mapping file as read: the sources, and the tables by the name of their file."""
 
     streams: StreamTable
     engagement: EngagementRules
     features: FeatureTable
     scoring: PointsRules
     hubspot: HubSpotMapping
+    machine: MachineRules
+    texts: TextWords
 
 
 def load_mappings(folder: Path = FOLDER) -> Mappings:
@@ -50,8 +54,10 @@ def load_mappings(folder: Path = FOLDER) -> Mappings:
     features = read_toml(folder / "features.toml", FeatureTable, faults)
     scoring = read_toml(folder / "scoring.toml", PointsRules, faults)
     hubspot = read_toml(folder / "hubspot.toml", HubSpotMapping, faults)
-    if engagement and features and scoring and hubspot and not faults:
-        mappings = Mappings(streams, engagement, features, scoring, hubspot)
+    machine = read_toml(folder / "machine.toml", MachineRules, faults)
+    texts = read_toml(folder / "texts.toml", TextWords, faults)
+    if engagement and features and scoring and hubspot and machine and texts and not faults:
+        mappings = Mappings(streams, engagement, features, scoring, hubspot, machine, texts)
         faults += _faults(mappings)
         if not faults:
             return mappings
@@ -72,6 +78,8 @@ def load_streams(folder: Path, faults: list[Fault]) -> StreamTable:
 def _faults(read: Mappings) -> Iterator[Fault]:
     yield from _named("engagement.toml", engagement_faults(read.engagement))
     yield from _named("features.toml", feature_faults(read.features))
+    yield from _named("texts.toml", text_words_faults(read.texts))
+    yield from _named("machine.toml", machine_rule_faults(read.machine))
     yield from _named("scoring.toml", points_faults(read.scoring))
     yield from _named("scoring.toml", cross_faults(read.scoring, read.features, read.engagement))
     yield from wording_faults(read.scoring)

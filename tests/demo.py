@@ -57,7 +57,7 @@ def play(story: Story) -> dict[str, Any]:
     again = story.release()
     counts = story.view("counts")
     say(f"   {counts['write_calls'] - before} write calls, plan {again or 'empty'}")
-    (FOLDER / "counts.json").write_text(json.dumps(counts, indent=2, ensure_ascii=False) + "\n")
+    (story.folder / "counts.json").write_text(json.dumps(counts, indent=2, ensure_ascii=False) + "\n")
     return summarise(story, counts, counts["write_calls"] - before)
 
 

@@ -9,9 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
+from types import MappingProxyType
 from typing import Protocol
 
 from app.domain.records import Activity, Occurrence
+from app.domain.texts import TEXT_ATTRIBUTE
 
 _MINUTE = timedelta(minutes=1)
 _ATTENDANCE = ("webinar_join", "webinar_leave", "webinar_segment")
@@ -29,6 +31,9 @@ ACTIVITY_OF: Mapping[str, str] = {
     "chat_message": "chat_participation",
 }
 """Observation kind -> activity kind. Every other kind is an activity by its own name."""
+
+NOBODY_ELSE: Mapping[int, str] = MappingProxyType({})
+"""No machine was seen: what is observed, people did."""
 
 Interval = tuple[datetime, datetime]
 
@@ -55,9 +60,13 @@ class StoredObservation(Protocol):
 
 
 def derive_activities(
-    observations: Sequence[StoredObservation], occurrences: Mapping[str, Occurrence], now: datetime
+    observations: Sequence[StoredObservation],
+    occurrences: Mapping[str, Occurrence],
+    now: datetime,
+    machine: Mapping[int, str] = NOBODY_ELSE,
 ) -> list[Activity]:
-    """The activities of the one person all `observations` belong to, in order of time.
+    """The activities of the one person all `observations` belong to, in order of time. `machine` says of
+    which observations a machine made them, and why: such an activity is kept and counts for nothing.
 
     `occurrences` are webinar runs by uuid; a run that is not among them still counts. What a person does in
     a run they were host or panelist of never counts.
@@ -68,7 +77,11 @@ def derive_activities(
     activities = chain(
         _attendances(counted, occurrences, now),
         _registrations(counted, occurrences),
-        (_as_activity(seen) for seen in counted if seen.kind not in (*_ATTENDANCE, *_REGISTRATION)),
+        (
+            _as_activity(seen, machine.get(seen.id, ""))
+            for seen in counted
+            if seen.kind not in (*_ATTENDANCE, *_REGISTRATION)
+        ),
     )
     return sorted(activities, key=lambda item: (item.occurred_at, item.kind, item.fact_key))
 
@@ -81,14 +94,17 @@ def _is_staff(seen: StoredObservation) -> bool:
     return seen.kind == "webinar_segment" and seen.attributes.get("role") in _STAFF
 
 
-def _as_activity(seen: StoredObservation) -> Activity:
+def _as_activity(seen: StoredObservation, machine: str) -> Activity:
+    added: dict[str, str | float | bool | None] = {"scope": seen.scope} if seen.scope else {}
+    if machine:
+        added |= {"machine": True, "evidence": machine}
     return Activity(
         kind=ACTIVITY_OF.get(seen.kind, seen.kind),
         fact_key=seen.key,
         occurred_at=seen.occurred_at,
         quantity=1.0 if seen.kind in ACTIVITY_OF else seen.quantity,
         observation_ids=(seen.id,),
-        attributes={**seen.attributes, "scope": seen.scope} if seen.scope else dict(seen.attributes),
+        attributes={**_without_text(seen.attributes), **added},
     )
 
 
@@ -207,7 +223,8 @@ def _registration_attributes(
     """What every valid registration said, the latest word first, and when the webinar was announced."""
     said: dict[str, str | float | bool | None] = {}
     for seen in valid:
-        said |= {name: value for name, value in seen.attributes.items() if value is not None}
+        known = _without_text(seen.attributes).items()
+        said |= {name: value for name, value in known if value is not None}
     if announced_at:
         said["webinar_created_at"] = announced_at.isoformat()
     return said
@@ -229,6 +246,12 @@ def _by_scope(counted: Sequence[StoredObservation]) -> dict[str, list[StoredObse
     for seen in counted:
         groups[seen.scope].append(seen)
     return groups
+
+
+def _without_text(
+    attributes: Mapping[str, str | float | bool | None],
+) -> dict[str, str | float | bool | None]:
+    return {name: value for name, value in attributes.items() if name != TEXT_ATTRIBUTE}
 
 
 def _ids(seen: Iterable[StoredObservation]) -> tuple[int, ...]:

@@ -73,11 +73,11 @@ VALUE_NAMES = frozenset(
     {
         "score", "band", "engagement", "reasons", "recommendations", "next_action", "method", "probability",
         "webinars_registered", "webinars_attended", "webinar_minutes", "polls_answered", "questions_asked",
-        "chat_messages", "last_activity_at", "scored_at", "data_through", "holdout", "why_not",
+        "chat_messages", "email_opens", "email_clicks", "machine_opens", "machine_clicks",
+        "last_activity_at", "scored_at", "data_through", "holdout", "why_not",
     }
 )  # fmt: skip
-"""What a property may show; the last two are the gate's answers (app/domain/gate.py), not the lead's own."""
-"""What an OwnedProperty may show: the names `lead_values` makes."""
+"""What an OwnedProperty may show: the names `lead_values` makes, and the gate's two answers."""
 
 
 def lead_values(lead: LeadState) -> dict[str, str]:
@@ -97,8 +97,9 @@ def lead_values(lead: LeadState) -> dict[str, str]:
         values |= _activity_counts(lead.activities)
     if score.probability is not None:
         values["probability"] = f"{score.probability:.4f}"
-    if lead.activities:
-        values["last_activity_at"] = milliseconds(max(item.occurred_at for item in lead.activities))
+    values |= _mail_counts(lead.activities)
+    if own := [item.occurred_at for item in lead.activities if _is_own(item)]:
+        values["last_activity_at"] = milliseconds(max(own))
     if lead.data_through is not None:
         values["data_through"] = milliseconds(lead.data_through)
     return {name: value[:LONGEST_TEXT] for name, value in values.items()}
@@ -119,6 +120,34 @@ def _activity_counts(activities: tuple[Activity, ...]) -> dict[str, str]:
     seconds = sum(round(item.quantity * 60) for item in activities if item.kind == "webinar_attendance")
     counts["webinar_minutes"] = (seconds + 30) // 60
     return {name: str(count) for name, count in counts.items()}
+
+
+_MAIL_COUNTED = {
+    "email_opens": ("email_open", False),
+    "email_clicks": ("email_click", False),
+    "machine_opens": ("email_open", True),
+    "machine_clicks": ("email_click", True),
+}
+_NOT_OWN = ("email_sent", "email_bounce")
+
+
+def _mail_counts(activities: tuple[Activity, ...]) -> dict[str, str]:
+    """What a lead did with our mails, and what machines did with them; unknown without mails."""
+    if not any(item.kind in ("email_sent", "email_open", "email_click") for item in activities):
+        return {}
+    return {
+        name: str(sum((item.kind, _is_machine(item)) == counted for item in activities))
+        for name, counted in _MAIL_COUNTED.items()
+    }
+
+
+def _is_machine(item: Activity) -> bool:
+    return item.attributes.get("machine") is True
+
+
+def _is_own(item: Activity) -> bool:
+    """Did the lead do it (else we or a machine did)?"""
+    return item.kind not in _NOT_OWN and not _is_machine(item)
 
 
 def milliseconds(moment: datetime) -> str:

@@ -29,7 +29,9 @@ from app.domain.desired import Desired, milliseconds, worth_writing
 from app.domain.edits import NOTHING, find_edits
 from app.domain.gate import Gate, Verdict, gate_values, judge, lists_of
 from app.domain.past import Past
+from app.domain.people import is_role_mailbox
 from app.domain.portal import HubSpotMapping, managed_lists
+from app.domain.records import IdentityKey
 from app.domain.values import same_value
 
 
@@ -90,9 +92,13 @@ def _lead_plan(
 
 
 def _worth_creating(item: Desired) -> bool:
-    """A lead HubSpot never knew, with an address, who registered: a host or a panelist never did."""
-    registered = any(activity.kind == "webinar_registration" for activity in item.lead.activities)
-    return registered and not item.lead.contact_id and bool(item.lead.email)
+    """A lead HubSpot never knew, with an address of their own, who registered: a host or a panelist never
+    did, and behind a role mailbox (ventas@) may stand several people.
+    """
+    lead = item.lead
+    registered = any(activity.kind == "webinar_registration" for activity in lead.activities)
+    own_address = bool(lead.email) and not is_role_mailbox(IdentityKey("any", "email", lead.email))
+    return registered and own_address and not lead.contact_id
 
 
 def canonical_place(change: Change) -> tuple[int, str]:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from app.domain.changes import Change, Contact, Outcome, Problem, SetupChange
-from app.domain.records import Page, Record
+from app.domain.records import Occurrence, Page, Record
+from app.domain.texts import RedactedText, TextReading
+
+PATH_HEADER = "X-Savia-Path"
+"""The header under which a WebhookSource finds what follows the vendor's name in our address. Always set by
+our own web layer, whatever the caller sent.
+"""
 
 
 class PullSource(Protocol):
@@ -79,6 +86,50 @@ class Destination(Protocol):
         """Write, packed into as few calls as HubSpot allows, in the order given. Exactly one Outcome per
         Change, judged per item. Raises TryLater or BadCredentials when the rest cannot be tried now:
         outcomes already yielded stand.
+        """
+        ...
+
+
+class Registration(Protocol):
+    """What we register with a vendor so that it calls us. Touches nothing of anybody else's."""
+
+    name: str
+
+    def missing(self) -> tuple[str, ...]:
+        """What is still to be registered, by the vendor's names. Raises TryLater and BadCredentials."""
+        ...
+
+    def register(self) -> tuple[str, ...]:
+        """Register what is missing and say what that was. Raises like `missing`; may be repeated."""
+        ...
+
+
+class AttendanceFile(Protocol):
+    """A vendor's attendance report as a person exports it. A file names no time zone, so it is told."""
+
+    def run(self, text: str, zone: ZoneInfo) -> Occurrence:
+        """The webinar run it is about, its uuid empty. Raises BadConfig for any other file."""
+        ...
+
+    def records(self, text: str, zone: ZoneInfo, run: Occurrence) -> Iterator[Record]:
+        """Who registered for `run` and who was there when, as the vendor's own reports tell it."""
+        ...
+
+
+class TextReader(Protocol):
+    """Somebody who reads what leads write. It is shown redacted texts only."""
+
+    name: str
+    """Changes with whatever could change a reading."""
+    per_call: int
+
+    def check(self) -> list[Problem]:
+        """Can we ask it? One call that costs nothing. Raises TryLater."""
+        ...
+
+    def read_texts(self, texts: Sequence[RedactedText]) -> list[TextReading | None]:
+        """One reading per text, in order; None for a text that it will never read. Raises TryLater,
+        BadCredentials and BadRecord, and then nothing is answered.
         """
         ...
 

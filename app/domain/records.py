@@ -33,10 +33,13 @@ class Page:
     """A page of records and the cursor to store with them, in one transaction.
 
     `cursor` is what `pull` must be given to go on after this page: JSON-able, opaque to everyone else.
+    `replaces` is the scope of which these records are all there is: observations of it that they do not make
+    are no longer true. "" where a page says nothing of what it leaves out.
     """
 
     records: tuple[Record, ...]
     cursor: Mapping[str, Any]
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -27,6 +27,9 @@ learn: the subject, the course, the recording. other: greetings, thanks, praise,
 RedactedText = NewType("RedactedText", str)
 """Text without the names, addresses and numbers of people: the only kind that may leave for a vendor."""
 
+TEXT_ATTRIBUTE = "text"
+"""The attribute of an observation that holds what the person wrote. It goes no further."""
+
 TEXT_FEATURES = ("text_sentiment", "text_intent", "text_pain_point")
 
 _MOOD: dict[Sentiment, float] = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}

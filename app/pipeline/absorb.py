@@ -64,35 +64,33 @@ def absorb(services: Services, now: datetime, lot: int = 500) -> Absorbed:
     except Exception:
         log.exception("a lot of deliveries failed as a whole: taken one by one")
     done = Absorbed()
-    for _ in range(lot):
+    with services.database.begin() as conn:
+        waiting = [row.id for row in inbox.take(conn, lot)]
+    for inbox_id in waiting:
         try:
-            one = _absorb_lot(services, now, 1)
+            done.add(_absorb_lot(services, now, 1, only=inbox_id))
         except (SaviaError, sa.exc.OperationalError):
             raise
         except Exception as failure:  # noqa: BLE001 - the same
-            _hold_oldest(services, failure, now)
-            done.records += 1
-            done.held += 1
-            continue
-        done.add(one)
-        if not one.more:
-            return done
-    done.more = True
+            done.add(_hold_delivery(services, inbox_id, failure, now))
+    done.more = len(waiting) == lot
     return done
 
 
-def _hold_oldest(services: Services, failure: Exception, now: datetime) -> None:
+def _hold_delivery(services: Services, inbox_id: int, failure: Exception, now: datetime) -> Absorbed:
+    done = Absorbed(records=1)
+    reason = f"our own fault, {type(failure).__name__}: see the worker's log"
     with services.database.begin() as conn:
-        for row in inbox.take(conn, 1):
-            reason = f"our own fault, {type(failure).__name__}: see the worker's log"
-            quarantine.hold(conn, [HeldRecord(row.source, "", "(whole)", reason, None, row.id)], now)
+        for row in inbox.take(conn, 1, only=inbox_id):
+            _hold(conn, done, [HeldRecord(row.source, "", "(whole)", reason, None, row.id)], now)
             inbox.settle(conn, [row.id], "quarantined", now)
+    return done
 
 
-def _absorb_lot(services: Services, now: datetime, lot: int) -> Absorbed:
+def _absorb_lot(services: Services, now: datetime, lot: int, *, only: int | None = None) -> Absorbed:
     done = Absorbed()
     with services.database.begin() as conn:
-        rows = inbox.take(conn, lot)
+        rows = inbox.take(conn, lot, only=only)
         states: dict[inbox.State, list[int]] = {"done": [], "ignored": [], "quarantined": []}
         found: list[tuple[Fact, Cause]] = []
         for row in rows:
@@ -135,9 +133,22 @@ def store_page(
     cause = Cause(run_id=run_id)
     with services.database.begin() as conn:
         kept = _read_records(services, conn, page.records, cause, now, done)
-        _store(conn, done, [(fact, cause) for fact in kept], now)
+        replaces = (source, page.replaces) if page.replaces else None
+        _store(conn, done, [(fact, cause) for fact in kept], now, replaces)
         cursors.save(conn, source, stream, dict(page.cursor), now)
         runs.progress(conn, run_id, **{f"{source}.{stream}": done.records})
+    return done
+
+
+def store_records(
+    services: Services, records: Iterable[Record], run_id: int, now: datetime, facts_too: Sequence[Fact] = ()
+) -> Absorbed:
+    """Records that no cursor belongs to, and facts that were known before them, in one transaction."""
+    done = Absorbed()
+    cause = Cause(run_id=run_id)
+    with services.database.begin() as conn:
+        kept = [*facts_too, *_read_records(services, conn, records, cause, now, done)]
+        _store(conn, done, [(fact, cause) for fact in kept], now)
     return done
 
 
@@ -203,25 +214,22 @@ def _read_records(
     held: list[HeldRecord] = []
     for record in records:
         done.records += 1
-        if not is_known(record, services.mappings.streams):
+        if record.stream and not is_known(record, services.mappings.streams):
             done.ignored += 1
             continue
         try:
-            found += normalize(record, services.mappings.streams)
+            found += _facts_in(record, services)
         except BadRecord as error:
-            held.append(
-                HeldRecord(
-                    record.source,
-                    record.stream,
-                    error.path,
-                    error.reason,
-                    record.payload,
-                    inbox_id=cause.inbox_id,
-                    run_id=cause.run_id,
-                )
-            )
+            at = (record.source, record.stream, error.path, error.reason)
+            held.append(HeldRecord(*at, record.payload, cause.inbox_id, cause.run_id))
     _hold(conn, done, held, now)
     return found
+
+
+def _facts_in(record: Record, services: Services) -> tuple[Fact, ...]:
+    if not record.stream:
+        raise BadRecord("(type)", "the vendor's event type is missing")
+    return normalize(record, services.mappings.streams)
 
 
 def _hold(conn: sa.Connection, done: Absorbed, held: Sequence[HeldRecord], now: datetime) -> None:
@@ -229,6 +237,12 @@ def _hold(conn: sa.Connection, done: Absorbed, held: Sequence[HeldRecord], now: 
     done.held += len(held)
 
 
-def _store(conn: sa.Connection, done: Absorbed, found: Sequence[tuple[Fact, Cause]], now: datetime) -> None:
-    done.touched |= facts.store(conn, found, now)
+def _store(
+    conn: sa.Connection,
+    done: Absorbed,
+    found: Sequence[tuple[Fact, Cause]],
+    now: datetime,
+    replaces: tuple[str, str] | None = None,
+) -> None:
+    done.touched |= facts.store(conn, found, now, replaces)
     done.facts += len(found)

@@ -155,7 +155,8 @@ def _apply_lot(
             conn, fingerprint, todo, stored.before, stored.score_ids, services.clock(), run_id, fence
         )
         outcomes = list(_not_to_be_sent(todo, stored, mirror.score_ids(conn, _people_of(todo))))
-    unsure = [change for change in todo if change.key in states]
+    # A contact is upserted by its address: repeating it is safe and tells its id, which reading would not.
+    unsure = [item for item in todo if item.key in states and not isinstance(item, CreateContact)]
     found = destination.find_applied(unsure) if unsure else set()
     outcomes += [Outcome(change.key, "done") for change in unsure if change.key in found]
     settled = {outcome.key for outcome in outcomes}

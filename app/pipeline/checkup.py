@@ -49,6 +49,11 @@ class Checkup:
         """The problems that stop work."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
+    @property
+    def cannot_start(self) -> tuple[Problem, ...]:
+        """The errors without whose mending no process can do anything."""
+        return tuple(problem for problem in self.errors if problem.subject == "database")
+
 
 def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> Checkup:
     """Look at the store and, unless told not to, ask each vendor one cheap question."""
@@ -126,6 +131,11 @@ def _store_problems(conn: sa.Connection, services: Services, now: datetime) -> I
 
 
 def _vendor_problems(services: Services) -> Iterator[Problem]:
+    if services.texts is not None:
+        try:
+            yield from services.texts.check()
+        except SaviaError as reason:
+            yield Problem("warning", "OpenAI", str(reason))
     for name, source in services.sources.items():
         try:
             yield from source.check()

@@ -124,7 +124,8 @@ def _score(score: StoredScore | None, services: Services) -> Iterator[str]:
 
 def _activity(item: Activity) -> str:
     rows = ", ".join(str(number) for number in item.observation_ids)
-    return f"    {_when(item.occurred_at)} {item.kind} {item.quantity:g} [observations {rows}]"
+    machine = f" (a machine's: {item.attributes['evidence']})" if item.attributes.get("machine") else ""
+    return f"    {_when(item.occurred_at)} {item.kind} {item.quantity:g}{machine} [observations {rows}]"
 
 
 def _observation(item: StoredObservation) -> str:

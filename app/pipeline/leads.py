@@ -87,5 +87,7 @@ def data_through(conn: sa.Connection) -> datetime | None:
     """The moment up to which every source was read: the oldest of the sources' newest reads."""
     newest: dict[str, datetime] = {}
     for (source, _), at in cursors.saved_at(conn).items():
+        if source == "savia":  # our own places, not a vendor's
+            continue
         newest[source] = max(at, newest.get(source, at))
     return min(newest.values(), default=None)

@@ -46,6 +46,9 @@ def pull_source(
         error = str(reason)
         log.warning("%s: %s", source, reason)
         raise
+    except Exception as reason:
+        error = type(reason).__name__  # its text may hold personal data
+        raise
     finally:
         result = {"read": read, "complete": ended == wanted}
         with services.database.begin() as conn:

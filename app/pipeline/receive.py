@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app.domain.ports import WebhookSource
 from app.services import Services
-from app.store import inbox
+from app.store import door
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,5 @@ def receive(
         return Received(accepted=False)
     challenge = source.challenge(body)
     if challenge is None:
-        with services.database.begin() as conn:
-            inbox.land(conn, source.name, body, now)
+        door.land(services.database, source.name, body, now)
     return Received(accepted=True, answer=challenge)

@@ -14,6 +14,7 @@ from app.pipeline.absorb import absorb as absorb_lot
 from app.pipeline.absorb import reread_contacts
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.pull import pull_round
+from app.pipeline.texts import read_new_texts
 from app.pipeline.understand import rescore_after, rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
@@ -60,7 +61,7 @@ def absorb(services: Services, now: datetime) -> list[str]:
         again = reread_contacts(services, now)
         report.result = {**done.numbers(), "reread": again.records}
     more = ["absorb"] if done.more or again.more else []
-    return [*more, "rescore"] if done.touched or again.touched else more
+    return [*more, "rescore", *_reading(services)] if done.touched or again.touched else more
 
 
 def rescore(services: Services, now: datetime) -> list[str]:
@@ -93,7 +94,19 @@ def decay(services: Services, now: datetime) -> list[str]:
 def sync(services: Services, now: datetime) -> list[str]:
     """Every source is pulled, some seconds at a time. One that is away keeps no other from its turn."""
     complete = pull_round(services, now, _out_of_time(services))
-    return ["rescore"] if complete else ["sync", "rescore"]
+    return [*([] if complete else ["sync"]), "rescore", *_reading(services)]
+
+
+def _reading(services: Services) -> list[str]:
+    return ["read_texts"] if services.texts is not None else []
+
+
+def read_texts(services: Services, now: datetime) -> list[str]:
+    """What leads wrote is read by the vendor, one call's worth; whose readings are new is scored again."""
+    with recorded(services, "read_texts", now) as (_, report):
+        done = read_new_texts(services, now)
+        report.result = {"asked": done.asked, "known": done.known, "refused": done.refused}
+    return [*(["rescore"] if done.touched else []), *(["read_texts"] if done.more else [])]
 
 
 def report_memory(services: Services, now: datetime) -> list[str]:

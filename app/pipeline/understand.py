@@ -11,8 +11,11 @@ import sqlalchemy as sa
 from app.domain.attendance import derive_activities
 from app.domain.engagement import engagement
 from app.domain.features import compute_features
+from app.domain.machine_clicks import human_and_machine
 from app.domain.records import Activity, Features, Score
 from app.domain.scoring.points import points_score
+from app.domain.texts import reading_features
+from app.pipeline.texts import readings
 from app.services import Services
 from app.store import activities, facts, mirror, people, scores
 
@@ -61,13 +64,18 @@ def _rescore(services: Services, conn: sa.Connection, ids: Sequence[int], now: d
     features: dict[int, Features] = {}
     scored: dict[int, Score] = {}
     rules = services.mappings
+    read = readings(services, conn, observations, profiles)
     for person_id in ids:
-        acts[person_id] = derive_activities(observations.get(person_id, []), occurrences, now)
+        seen = observations.get(person_id, [])
+        machine = human_and_machine(seen, rules.machine)
+        acts[person_id] = derive_activities(seen, occurrences, now, machine)
         worth = engagement(acts[person_id], rules.engagement, now)
         features[person_id] = compute_features(
             acts[person_id], profiles.get(person_id, []), worth, rules.features, now
         )
         scored[person_id] = points_score(features[person_id], worth, rules.scoring)
+        # Beside the twenty, and after the score: what a text says is shown, and gives no points.
+        features[person_id] = {**features[person_id], **reading_features(read.get(person_id, ()))}
     activities.replace(conn, acts)
     scores.save_features(conn, features, now)
     return scores.save(conn, scored, now)

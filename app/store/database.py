@@ -23,6 +23,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
         _address(url),
         pool_size=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text ends in logs, its parameters are people's names and words
         connect_args={"application_name": "savia", "connect_timeout": 10, "options": "-c timezone=UTC"},
     )
     sa.event.listen(engine, "connect", _refuse_an_old_server)

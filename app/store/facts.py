@@ -35,8 +35,14 @@ __all__ = [
 Kind = TypeVar("Kind")
 
 
-def store(conn: sa.Connection, facts: Sequence[tuple[Fact, Cause]], at: datetime) -> set[int]:
+def store(
+    conn: sa.Connection,
+    facts: Sequence[tuple[Fact, Cause]],
+    at: datetime,
+    replaces: tuple[str, str] | None = None,
+) -> set[int]:
     """Keep facts, each with its cause. Returns the people whose facts changed; they are touched, too.
+    `replaces` names a source and scope of which `facts` hold every observation that is true.
 
     Facts that say nothing new change nothing and touch nobody. Call it once in a transaction: two workers
     that each call it several times may wait for each other, which PostgreSQL ends by failing one.
@@ -47,15 +53,18 @@ def store(conn: sa.Connection, facts: Sequence[tuple[Fact, Cause]], at: datetime
     keysets = [fact.identities for fact, _ in seen] + [fact.identities for fact, _ in said]
     ids = iter(people.resolve(conn, keysets, at))
     changed = observations.write(conn, [(fact, cause, next(ids)) for fact, cause in seen])
+    if replaces:
+        changed |= observations.drop_others(conn, *replaces, {fact.key for fact, _ in seen})
     profile_rows = [(fact, cause, next(ids)) for fact, cause in said]
     changed |= profiles.write(conn, [*profile_rows, *_archived(conn, told)])
     changed |= occurrences.write(conn, [fact for fact, _ in _of(Occurrence, facts)])
     changed |= deals.write(conn, _of(Deal, facts))
     occurrences.write_references(conn, [fact for fact, _ in _of(Reference, facts)], at)
     hot = any(cause.inbox_id is not None for _, cause in facts)
-    people.touch(conn, people.persons_behind(conn, changed), at, hot=hot)
+    touched = people.persons_behind(conn, changed)
+    people.touch(conn, touched, at, hot=hot)
     _follow_hubspot(conn, told, at)
-    return people.persons_behind(conn, changed)
+    return people.persons_behind(conn, changed) if told else touched  # HubSpot's word may merge people
 
 
 def _of(kind: type[Kind], facts: Sequence[tuple[Fact, Cause]]) -> list[tuple[Kind, Cause]]:

@@ -20,7 +20,8 @@ LAND = sa.text("""
 """)
 TAKE = sa.text("""
     SELECT id, source, body, received_at FROM inbox
-    WHERE state = 'new' ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+    WHERE state = 'new' AND (CAST(:only AS bigint) IS NULL OR id = :only)
+    ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
 READ = sa.text("SELECT id, source, body, received_at FROM inbox WHERE id = ANY(:ids) ORDER BY id")
 SETTLE = sa.text("UPDATE inbox SET state = :state, settled_at = :at WHERE id = ANY(:ids)")
@@ -41,9 +42,8 @@ def land(
     conn: sa.Connection, source: str, body: bytes, received_at: datetime, state: State = "new"
 ) -> int | None:
     """Keep a delivery. None when the same source sent the same bytes before: nothing is kept twice."""
-    key = hashlib.sha256(source.encode() + b"\0" + body).hexdigest()
     values = {
-        "delivery_key": key,
+        "delivery_key": delivery_key(source, body),
         "source": source,
         "body": body,
         "received_at": received_at,
@@ -53,9 +53,16 @@ def land(
     return landed
 
 
-def take(conn: sa.Connection, limit: int) -> list[InboxRow]:
-    """The oldest waiting deliveries that no other worker holds; they are ours until the transaction ends."""
-    return [InboxRow(*row) for row in conn.execute(TAKE, {"limit": limit})]
+def delivery_key(source: str, body: bytes) -> str:
+    """The same for the same bytes of the same source: a vendor's retry carries the body it carried before."""
+    return hashlib.sha256(source.encode() + b"\0" + body).hexdigest()
+
+
+def take(conn: sa.Connection, limit: int, *, only: int | None = None) -> list[InboxRow]:
+    """The oldest waiting deliveries, or `only` this one, that no other worker holds; they are ours until the
+    transaction ends.
+    """
+    return [InboxRow(*row) for row in conn.execute(TAKE, {"limit": limit, "only": only})]
 
 
 def read(conn: sa.Connection, ids: Sequence[int]) -> list[InboxRow]:

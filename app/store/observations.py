@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +40,11 @@ WRITE = sa.text("""
     UNION
     SELECT before.identity_id FROM before JOIN written USING (source, key)
     WHERE before.identity_id IS NOT NULL
+""")
+DROP_OTHERS = sa.text("""
+    DELETE FROM observation
+    WHERE source = :source AND scope = :scope AND scope <> '' AND NOT (key = ANY(CAST(:keys AS text[])))
+    RETURNING identity_id
 """)
 OF_PEOPLE = sa.text("""
     SELECT i.person_id, o.id, o.source, o.kind, o.key, o.occurred_at, o.quantity, o.scope, o.attributes,
@@ -92,6 +97,16 @@ def write(conn: sa.Connection, rows: Sequence[tuple[Observation, Cause, int | No
     if not latest:
         return set()
     return set(conn.scalars(WRITE, {"rows": as_json(list(latest.values()))}))
+
+
+def drop_others(conn: sa.Connection, source: str, scope: str, keys: Collection[str]) -> set[int]:
+    """Only observations under `keys` are true of this source and scope. Returns whose were dropped."""
+    values = {
+        "source": source,
+        "scope": storable_key(scope),
+        "keys": [storable_key(key) for key in keys],
+    }
+    return {identity_id for identity_id in conn.scalars(DROP_OTHERS, values) if identity_id is not None}
 
 
 def observations_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list[StoredObservation]]:

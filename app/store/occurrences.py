@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,6 +44,12 @@ WRITE = sa.text("""
 COLUMNS = "SELECT source, uuid, webinar_id, topic, starts_at, ends_at, created_at, host_id FROM occurrence"
 SOME = sa.text(f"{COLUMNS} WHERE uuid = ANY(CAST(:uuids AS text[])) ORDER BY starts_at, uuid")
 ALL = sa.text(f"{COLUMNS} ORDER BY starts_at, uuid")
+NEAREST = sa.text("""
+    SELECT uuid FROM occurrence
+    WHERE source = :source AND webinar_id = :webinar_id
+        AND starts_at BETWEEN CAST(:at AS timestamptz) - :within AND CAST(:at AS timestamptz) + :within
+    ORDER BY abs(extract(epoch FROM starts_at - CAST(:at AS timestamptz))), uuid LIMIT 1
+""")
 KEEP_REFERENCES = sa.text("""
     INSERT INTO reference (source, kind, reference_id, body, updated_at)
     SELECT source, kind, reference_id, body, :at
@@ -78,6 +84,12 @@ def occurrences_of(conn: sa.Connection, uuids: Sequence[str] | None = None) -> d
     """Runs by their uuid: these, or all of them."""
     rows = conn.execute(ALL) if uuids is None else conn.execute(SOME, {"uuids": list(uuids)})
     return {row.uuid: Occurrence(*row) for row in rows}
+
+
+def find_run(conn: sa.Connection, run: Occurrence, within: timedelta) -> str:
+    """The uuid of the run of this webinar that began nearest to `run`, "" where none did `within` that."""
+    values = {"source": run.source, "webinar_id": run.webinar_id, "at": run.starts_at, "within": within}
+    return conn.scalar(NEAREST, values) or ""
 
 
 def write_references(conn: sa.Connection, rows: Sequence[Reference], at: datetime) -> None:

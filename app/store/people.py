@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -40,6 +41,7 @@ NEW_IDENTITIES = sa.text("""
     SELECT vendor, kind, value, person_id, :at
     FROM unnest(CAST(:vendors AS text[]), CAST(:kinds AS text[]), CAST(:names AS text[]),
                 CAST(:persons AS bigint[])) AS new(vendor, kind, value, person_id)
+    RETURNING id, person_id, vendor, kind, value
 """)
 END = sa.text("""
     UPDATE identity SET ended_at = :at
@@ -72,17 +74,22 @@ def resolve(
     """The identity of each keyset's first key, None for an empty keyset.
 
     A keyset holds the names of one person, strongest first. Unknown names are added, persons made, joined
-    and merged as app/domain/people.py decides. Whoever gained a name is touched. What is found is held until
-    the transaction ends, so that a merge elsewhere waits for the facts this transaction adds.
+    and merged as app/domain/people.py decides. Whoever gained a name is touched. What is found is held, or
+    all people are, until the transaction ends: a merge elsewhere waits for the facts this transaction adds.
     """
     wanted = [tuple(map(_storable, keyset)) for keyset in keysets]
     keys = {key for keyset in wanted for key in keyset}
-    known = _find_settled(conn, wanted, keys)
-    if known is None:
-        hold_people(conn)
-        known = find(conn, keys)
-        _write_links(conn, _links(conn, wanted, known), known, at)
+    known = find(conn, keys)
+    links = _links(conn, wanted, known)
+    if links.is_empty():  # by far the most frequent case: held now, and looked at again
         known = find(conn, keys, hold=True)
+        links = _links(conn, wanted, known)
+    if not links.is_empty():
+        hold_people(conn)
+        seen, known = known, find(conn, keys)
+        if seen or known:  # of people nobody knew before and after, there is nothing new to say
+            links = _links(conn, wanted, known)
+        known |= _write_links(conn, links, known, at)
     return [known[keyset[0]].identity_id if keyset else None for keyset in wanted]
 
 
@@ -92,11 +99,7 @@ def find(
     """Those of `keys` that are known. `hold` keeps their person as it is until the transaction ends."""
     if not keys:
         return {}
-    rows = conn.execute(FIND_AND_HOLD if hold else FIND, _columns(keys))
-    return {
-        IdentityKey(vendor, kind, value): Known(identity_id, person_id)
-        for identity_id, person_id, vendor, kind, value in rows
-    }
+    return _as_known(conn.execute(FIND_AND_HOLD if hold else FIND, _columns(keys)))
 
 
 def merge_contacts(conn: sa.Connection, kept_contact_id: str, merged_contact_id: str, at: datetime) -> bool:
@@ -153,7 +156,7 @@ def _storable(key: IdentityKey) -> IdentityKey:
 
 def _columns(keys: Iterable[IdentityKey]) -> dict[str, list[str]]:
     """One list a column, in one order for everybody."""
-    rows = sorted(keys)
+    rows = sorted(keys, key=attrgetter("vendor", "kind", "value"))
     return {
         "vendors": [key.vendor for key in rows],
         "kinds": [key.kind for key in rows],
@@ -161,34 +164,37 @@ def _columns(keys: Iterable[IdentityKey]) -> dict[str, list[str]]:
     }
 
 
-def _find_settled(
-    conn: sa.Connection, keysets: Sequence[Sequence[IdentityKey]], keys: Collection[IdentityKey]
-) -> dict[IdentityKey, Known] | None:
-    """The keys, held, when nothing about them has to change; by far the most frequent case."""
-    known: dict[IdentityKey, Known] = {}
-    for hold in (False, True):  # looked at before held, so that who has to change people holds no rows yet
-        known = find(conn, keys, hold=hold)
-        if not _links(conn, keysets, known).is_empty():
-            return None
-    return known
-
-
 def _links(
     conn: sa.Connection, keysets: Sequence[Sequence[IdentityKey]], known: Mapping[IdentityKey, Known]
 ) -> Links:
     persons = {key: found.person_id for key, found in known.items()}
-    contacts = set(conn.scalars(KNOWN_TO_HUBSPOT, {"persons": sorted(set(persons.values()))}))
+    ids = sorted(set(persons.values()))
+    contacts = set(conn.scalars(KNOWN_TO_HUBSPOT, {"persons": ids})) if ids else set()
     return link(keysets, persons, contacts)
 
 
-def _write_links(conn: sa.Connection, links: Links, known: Mapping[IdentityKey, Known], at: datetime) -> None:
+def _write_links(
+    conn: sa.Connection, links: Links, known: Mapping[IdentityKey, Known], at: datetime
+) -> dict[IdentityKey, Known]:
+    """Returns the identities that are new. The caller holds the people."""
     new = sorted({person for person in links.attach.values() if person < 0})
     made = conn.scalars(NEW_PERSONS, {"at": at, "number": len(new)}).all() if new else []
     real = dict(zip(new, made, strict=True))
+    added: dict[IdentityKey, Known] = {}
     if links.attach:
         persons = [real.get(links.attach[key], links.attach[key]) for key in sorted(links.attach)]
-        conn.execute(NEW_IDENTITIES, {**_columns(links.attach), "persons": persons, "at": at})
+        added = _as_known(
+            conn.execute(NEW_IDENTITIES, {**_columns(links.attach), "persons": persons, "at": at})
+        )
     regroup(conn, links.merges, {}, "the same person by a shared name", at)
     moves = {known[key].identity_id: real.get(person, person) for key, person in links.moves.items()}
     regroup(conn, {}, moves, "HubSpot shows the e-mail on another contact", at)
     touch(conn, {person for person in links.attach.values() if person > 0}, at)
+    return added
+
+
+def _as_known(rows: Iterable[Any]) -> dict[IdentityKey, Known]:
+    return {
+        IdentityKey(vendor, kind, value): Known(identity_id, person_id)
+        for identity_id, person_id, vendor, kind, value in rows
+    }

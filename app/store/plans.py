@@ -14,6 +14,11 @@ from app.domain.changes import Plan
 from app.store.change_rows import from_row, to_row
 from app.store.schema import plan as table
 
+RELEASED = sa.text("""
+    SELECT count(*) FROM plan
+    WHERE state <> 'shown' AND counts - CAST('{EnsureProperty,EnsureList}' AS text[]) <> '{}'
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
@@ -117,9 +122,8 @@ def interrupted(conn: sa.Connection) -> list[str]:
 
 
 def count_released(conn: sa.Connection) -> int:
-    """How many plans were ever applied, in part or whole. The first one waits for a person."""
-    query = sa.select(sa.func.count()).where(table.c.state != "shown")
-    return conn.execute(query).scalar_one()
+    """How many plans that concern leads were ever applied, in part or whole. The first waits for a person."""
+    return int(conn.execute(RELEASED).scalar_one())
 
 
 def last_waiting(conn: sa.Connection) -> StoredPlan | None:

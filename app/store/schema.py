@@ -127,6 +127,7 @@ observation = sa.Table(
     sa.UniqueConstraint("source", "key", name="uq_observation"),
 )
 # A webinar run that changes (its end becomes known) touches everybody who was there.
+sa.Index("ix_observation_text", observation.c.id, postgresql_where=sa.text("attributes ->> 'text' <> ''"))
 sa.Index("ix_observation_scope", observation.c.scope, postgresql_where=observation.c.scope != "")
 
 occurrence = sa.Table(
@@ -212,6 +213,19 @@ activity = sa.Table(
     sa.Column("attributes", JSONB, nullable=False),
     sa.Column("observation_ids", ARRAY(Id), nullable=False),
 )
+
+# What a text says, under a hash of its redacted words and its reader: nothing here tells who wrote it.
+text_reading = sa.Table(
+    "text_reading",
+    metadata,
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("reader", Key, nullable=False, comment="who read it in the end"),
+    sa.Column("sentiment", Key, nullable=False),
+    sa.Column("intent", Key, nullable=False),
+    sa.Column("pain_points", ARRAY(Key), nullable=False),
+    sa.Column("read_at", Stamp, nullable=False),
+)
+sa.Index("ix_text_reading_read_at", text_reading.c.read_at)
 
 feature = sa.Table(
     "feature",

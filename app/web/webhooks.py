@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
+from app.domain.ports import PATH_HEADER
 from app.pipeline.receive import receive
 from app.services import Services
 
@@ -12,18 +13,20 @@ LARGEST_BODY = 1024 * 1024
 
 
 def make_blueprint(services: Services) -> Blueprint:
-    """`POST /webhooks/<vendor>` for every vendor that is on."""
+    """`POST /webhooks/<vendor>` for every vendor that is on. Whatever follows it may be a vendor's secret."""
     routes = Blueprint("webhooks", __name__)
 
     @routes.post("/webhooks/<vendor>")
-    def deliver(vendor: str) -> Response:
+    @routes.post("/webhooks/<vendor>/<path:rest>")
+    def deliver(vendor: str, rest: str = "") -> Response:
         source = services.webhooks.get(vendor)
         if source is None:
             return Response("404 this webhook is off: see /setup for what it lacks\n", 404)
         body = request.get_data(cache=False)
         if len(body) > LARGEST_BODY:
             return Response("413 one MiB at most\n", 413)
-        received = receive(services, source, dict(request.headers), body, services.clock())
+        headers = {**dict(request.headers), PATH_HEADER: rest}
+        received = receive(services, source, headers, body, services.clock())
         if not received.accepted:
             return Response("401 bad or missing signature\n", 401)
         return jsonify(received.answer) if received.answer else Response(status=204)

@@ -25,13 +25,16 @@ CALLS_A_PULL = 400
 CONTACTS_A_PAGE = 10
 """Contacts looked at between two cursors: about five seconds are lost at most."""
 
+TURN = timedelta(minutes=5)
+"""One turn of activities has one budget, however many pulls it is spread over; the next begins after this."""
+
 OVERLAP = timedelta(days=1)
 """`updated_after` is documented as a date; in which zone it is read is not."""
 
 
 class ActiveCampaignSource:
-    """A PullSource. One pull of contacts, links or activities makes at most about `budget` calls and leaves
-    the rest to the next; the small tables are read whole.
+    """A PullSource. One pull of contacts or links and one turn of activities makes at most about `budget`
+    calls and leaves the rest to the next; the small tables are read whole.
     """
 
     name = "activecampaign"
@@ -69,7 +72,7 @@ class ActiveCampaignSource:
         if stream == "links":
             return self._links(after or {})
         if stream == "activities":
-            return self._activities(from_cursor(after), now)
+            return self._activities(after or {}, now)
         return self._table(stream, after or {})
 
     # --- small tables ----------------------------------------------------------------------------------
@@ -148,32 +151,35 @@ class ActiveCampaignSource:
 
     # --- activities ------------------------------------------------------------------------------------
 
-    def _activities(self, begun: Rotation, now: datetime) -> Iterator[Page]:
+    def _activities(self, after: Mapping[str, Any], now: datetime) -> Iterator[Page]:
+        began, spent = _turn(after, now)
         found: list[Record] = []
-        reached = begun
-        for number, (seen, reached) in enumerate(self._looks(begun, now), start=1):
+        reached = _reached(from_cursor(after), began, spent, now)
+        for number, (seen, rotation, used) in enumerate(self._looks(from_cursor(after), now, spent), start=1):
             found += self._shown(seen)
+            reached = _reached(rotation, began, used, now)
             if number % CONTACTS_A_PAGE == 0:
-                yield Page(tuple(found), reached.to_cursor(now))
+                yield Page(tuple(found), reached)
                 found = []
-        yield Page(tuple(found), reached.to_cursor(now))
+        yield Page(tuple(found), reached)
 
-    def _looks(self, rotation: Rotation, now: datetime) -> Iterator[tuple[ContactActivities, Rotation]]:
-        """Contact after contact while the budget lasts. Half of it at most goes to the active ones, or the
-        others would never have their turn.
+    def _looks(
+        self, rotation: Rotation, now: datetime, spent: int
+    ) -> Iterator[tuple[ContactActivities, Rotation, int]]:
+        """Contact after contact while the budget lasts, with what is spent of it. Half of it at most goes to
+        the active ones, or the others would never have their turn.
         """
-        spent = 0
         for contact_id in rotation.due(now):
             if spent >= self._budget // 2:
                 break
             seen, rotation = self._look(contact_id, rotation, now)
             spent += seen.calls
-            yield seen, rotation
+            yield seen, rotation, spent
         yield from self._round(rotation, now, spent)
 
     def _round(
         self, rotation: Rotation, now: datetime, spent: int
-    ) -> Iterator[tuple[ContactActivities, Rotation]]:
+    ) -> Iterator[tuple[ContactActivities, Rotation, int]]:
         guard = PageLoopGuard("activecampaign")
         while spent < self._budget:
             rows, last = self._contacts_after(rotation.after_id, None, guard)
@@ -189,9 +195,9 @@ class ActiveCampaignSource:
                 else:
                     seen = ContactActivities(0, None, ())
                 rotation = rotation.at(contact_id, now)
-                yield seen, rotation
+                yield seen, rotation, spent
             if last:
-                yield ContactActivities(0, None, ()), rotation.round_over(now)
+                yield ContactActivities(0, None, ()), rotation.round_over(now), spent
                 return
 
     def _look(self, contact_id: str, rotation: Rotation, now: datetime) -> tuple[ContactActivities, Rotation]:
@@ -206,6 +212,19 @@ class ActiveCampaignSource:
 
     def _records(self, stream: str, rows: list[Row]) -> tuple[Record, ...]:
         return tuple(Record(self.name, stream, row) for row in rows)
+
+
+def _turn(after: Mapping[str, Any], now: datetime) -> tuple[datetime, int]:
+    """When the present turn of activities began, and what is spent of its budget."""
+    turn = after.get("turn") or {}
+    began = moment(turn.get("began"))
+    if began is None or not timedelta() <= now - began < TURN:
+        return now, 0
+    return began, int(turn.get("spent", 0))
+
+
+def _reached(rotation: Rotation, began: datetime, spent: int, now: datetime) -> dict[str, Any]:
+    return {**rotation.to_cursor(now), "turn": {"began": began.isoformat(), "spent": spent}}
 
 
 def _changed(campaign: Row) -> datetime | None:

@@ -61,6 +61,22 @@ def ensure_webhooks(client: ActiveCampaignClient, url: str, events: Sequence[str
     return plan
 
 
+class ActiveCampaignRegistration:
+    """A Registration: our one webhook for all events we read. `url` holds the secret and is never shown."""
+
+    name = "activecampaign"
+
+    def __init__(self, client: ActiveCampaignClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def missing(self) -> tuple[str, ...]:
+        return plan_webhooks(self._client, self._url).missing
+
+    def register(self) -> tuple[str, ...]:
+        return ensure_webhooks(self._client, self._url).missing
+
+
 def _webhooks(client: ActiveCampaignClient) -> list[Row]:
     pages = client.pages("webhooks", lambda window: client.package.webhooks.list_all_webhooks(**window))
     return [row for rows, _, _ in pages for row in rows]

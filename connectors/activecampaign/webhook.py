@@ -14,11 +14,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.domain.errors import BadRecord
+from app.domain.ports import PATH_HEADER
 from app.domain.records import Record
 from connectors.activecampaign.moments import minute
-
-PATH_HEADER = "X-Savia-Path"
-"""What follows the vendor's name in our address, as the web layer hands it over."""
 
 MOST_FIELDS = 2_000
 DEEPEST = 8

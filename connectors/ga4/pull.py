@@ -106,7 +106,7 @@ class Ga4Source:
         too when the tokens that may be used are, with the wait until they return.
         """
         for reading in self.readings(stream, after, now):
-            yield Page(reading.records, reading.progress.cursor())
+            yield Page(reading.records, reading.progress.cursor(), replaces=reading.scope)
 
     def readings(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Reading]:
         """The days that are due, each with the scope its records replace. Raises like `pull`."""

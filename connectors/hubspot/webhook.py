@@ -96,6 +96,8 @@ def _record(position: int, event: Any) -> Record:
     if not isinstance(event, dict):
         raise BadRecord(f"[{position}]", "must be an object; look at the raw delivery in quarantine")
     kind = event.get("subscriptionType")
+    if kind is None and "eventId" in event:
+        return Record("hubspot", "", event)  # held by itself: the others in its delivery go on
     if not isinstance(kind, str) or "." not in kind:
         raise BadRecord(f"[{position}].subscriptionType", 'must be text such as "contact.creation"')
     return Record("hubspot", _stream(kind, event.get("objectTypeId")), event)

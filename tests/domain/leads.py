@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from app.domain.brake import Limits
 from app.domain.changes import Contact
-from app.domain.desired import Desired, HubSpotMapping, LeadState, Texts, make_desired
+from app.domain.desired import Desired, LeadState, Texts, make_desired
 from app.domain.gate import Gate, gate_values
 from app.domain.past import Past
+from app.domain.portal import HubSpotMapping
 from app.domain.records import Activity, Band, Reason, Score
 from mappings.load import load_mappings
 

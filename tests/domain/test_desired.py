@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from app.domain.desired import LONGEST_TEXT, lead_values, make_desired, wanted_schema
+from app.domain.desired import LONGEST_TEXT, lead_values, make_desired, milliseconds, wanted_schema
 from app.domain.records import Activity
 from app.domain.values import same_value
 from tests.domain.leads import MAPPING, NOW, lead
 
 
 def test_every_property_of_the_mapping_shows_a_known_value() -> None:
-    values = lead_values(replace(lead(1), score=replace(lead(1).score, probability=0.5)))
+    mailed = lead(1, activities=(Activity("email_open", "open|1", NOW, 1.0),))
+    values = lead_values(replace(mailed, score=replace(mailed.score, probability=0.5)))
     assert {item.value for item in MAPPING.properties} - {"holdout", "why_not"} <= set(values)
 
 
@@ -26,6 +28,23 @@ def test_a_lead_nobody_ever_saw_act_has_unknown_counts_not_zeros() -> None:
     quiet = replace(lead(1, activities=()), observed=False)
     assert "webinars_attended" not in lead_values(quiet)
     assert lead_values(replace(quiet, observed=True))["webinars_attended"] == "0"
+
+
+def test_people_and_machines_are_counted_apart_and_mails_nobody_told_of_are_unknown() -> None:
+    filtered = {"machine": True, "evidence": "opened 1 s after sending: faster than reading"}
+    mails = (
+        Activity("email_sent", "sent|1", NOW - timedelta(hours=1), 1.0),
+        Activity("email_open", "open|1", NOW, 1.0, attributes=filtered),
+        Activity("email_click", "click|1", NOW - timedelta(minutes=30), 1.0),
+        Activity("email_click", "click|2", NOW, 1.0, attributes=filtered),
+    )
+    values = lead_values(lead(1, activities=mails))
+    counts = {
+        name: values[name] for name in ("email_opens", "machine_opens", "email_clicks", "machine_clicks")
+    }
+    assert counts == {"email_opens": "0", "machine_opens": "1", "email_clicks": "1", "machine_clicks": "1"}
+    assert values["last_activity_at"] == milliseconds(NOW - timedelta(minutes=30))
+    assert "email_opens" not in lead_values(lead(1))
 
 
 def test_a_long_text_is_cut_to_what_hubspot_takes() -> None:

@@ -20,8 +20,10 @@ SUBSCRIBED = frozenset(
 """The contact properties whose changes the customer's app subscribed to."""
 
 
-def fill_portal(portal: HubSpotPortal, world: World) -> None:
-    """Put everything of `world` that HubSpot knows beforehand into an empty portal."""
+def fill_portal(portal: HubSpotPortal, world: World) -> dict[str, str]:
+    """Put everything of `world` that HubSpot knows beforehand into an empty portal. Returns contact ids by
+    lead key.
+    """
     owners = {one.email: portal.add_owner(one.email, one.first_name, one.last_name) for one in world.owners}
     contacts = {
         lead.key: portal.add_contact(contact_properties(lead, owners.get(lead.owner_email, "")))
@@ -33,6 +35,7 @@ def fill_portal(portal: HubSpotPortal, world: World) -> None:
     for number, (name, list_name) in enumerate(WORKFLOW_LISTS.items(), start=1):
         portal.add_workflow(str(5_000 + number), name, ListTrigger(list_name))
     portal.announcer.subscribed = SUBSCRIBED
+    return contacts
 
 
 def contact_properties(lead: Lead, owner_id: str) -> dict[str, str]:

@@ -111,11 +111,11 @@ def test_a_click_knows_its_contact_campaign_link_and_minute(desk: Desk):
     assert payload["minute"] == act.at.strftime("%Y-%m-%dT%H:%MZ")
 
 
-def test_a_pull_keeps_to_its_budget_and_the_next_goes_on_where_it_ended(desk: Desk):
+def test_a_turn_keeps_to_its_budget_and_the_next_goes_on_where_it_ended(desk: Desk):
     source, cursor, rounds, seen = desk.source(budget=21), None, 0, 0
-    while rounds == 0:
+    while rounds == 0 and seen < 20:
         before = sum(desk.account.request_counts.values())
-        cursor = _all(source, after=cursor)[-1].cursor
+        cursor = _all(source, NOW + seen * timedelta(minutes=5), cursor)[-1].cursor
         spent = sum(desk.account.request_counts.values()) - before
         assert spent <= 22
         rounds = bool(cursor["freshness"]["everybody"])
@@ -124,12 +124,23 @@ def test_a_pull_keeps_to_its_budget_and_the_next_goes_on_where_it_ended(desk: De
     assert _looked_at(desk) == len(desk.account.leads)
 
 
+def test_a_turn_spread_over_several_pulls_ends_when_its_budget_is_spent(desk: Desk):
+    source, cursor = desk.source(budget=24), None
+    for second in range(
+        0, 60, 6
+    ):  # a pull is left after its first page, as a step that has lasted long enough
+        page = next(iter(source.pull("activities", cursor, NOW + timedelta(seconds=second))))
+        cursor = page.cursor
+    assert sum(desk.account.request_counts.values()) <= 26
+    assert _all(source, NOW + timedelta(minutes=6), cursor)[-1].cursor["after_id"] != cursor["after_id"]
+
+
 def test_freshness_is_told_only_when_everybody_has_had_their_turn(desk: Desk):
     source = desk.source(budget=40)
     first = _all(source)[-1].cursor
     assert first["freshness"]["everybody"] == ""
-    later = NOW + timedelta(minutes=10)
-    last = _all(source, later, _all(source, later, first)[-1].cursor)[-1].cursor
+    later = [NOW + timedelta(minutes=minutes) for minutes in (10, 20)]
+    last = _all(source, later[1], _all(source, later[0], first)[-1].cursor)[-1].cursor
     assert last["freshness"]["everybody"] == NOW.isoformat()
 
 

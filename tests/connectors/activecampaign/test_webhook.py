@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadRecord
-from connectors.activecampaign.webhook import PATH_HEADER, ActiveCampaignWebhook
+from app.domain.ports import PATH_HEADER
+from connectors.activecampaign.webhook import ActiveCampaignWebhook
 from tests.contracts.webhook_source import NOW, WebhookSourceContract
 
 SECRET = "yQ4b0mYw2sVd7nE1kT9uRg"

@@ -1,0 +1,156 @@
+"""The clock asks once however many run; `all` keeps its children up and takes them down with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.config import Schedule
+from app.engine import Engine, Step
+from jobs.clock import make_clock, slot_of
+from jobs.supervise import LONGEST_WAIT, Child, Supervisor, children_of
+
+MOMENTS = st.integers(1_767_000_000, 1_900_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))
+PERIODS = st.integers(1, 24 * 60).map(lambda minutes: timedelta(minutes=minutes))
+
+
+@given(now=MOMENTS, period=PERIODS)
+def test_a_slot_begins_at_or_before_its_moments_and_is_the_same_for_all_of_them(
+    now: datetime, period: timedelta
+) -> None:
+    slot = slot_of(now, period)
+    assert slot <= now < slot + period
+    assert slot_of(slot, period) == slot
+    assert slot_of(slot + period, period) == slot + period
+
+
+def test_a_day_begins_at_midnight_utc() -> None:
+    assert slot_of(datetime(2026, 11, 22, 23, 59, tzinfo=UTC), timedelta(days=1)) == datetime(
+        2026, 11, 22, tzinfo=UTC
+    )
+
+
+def engine_on(database: sa.Engine) -> Engine:
+    return Engine(database, [Step("sync", lambda _: [])], wake=list, clock=lambda: datetime.now(UTC))
+
+
+def test_eight_clocks_ask_once_for_a_slot(database: sa.Engine, now: datetime) -> None:
+    clocks = [engine_on(database) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        asked = list(pool.map(lambda line: line.defer_slot("sync", now, now), clocks))
+    assert asked.count(True) == 1
+    with database.connect() as conn:
+        assert conn.scalar(sa.text("SELECT count(*) FROM procrastinate_jobs")) == 1
+
+
+def test_a_slot_is_not_lost_with_the_transaction_that_claimed_it(database: sa.Engine, now: datetime) -> None:
+    line = engine_on(database)
+    assert line.defer_slot("sync", now, now)
+    assert not line.defer_slot("sync", now, now)
+    assert not line.defer_slot("sync", now + timedelta(minutes=10), now)  # one waits already: it will do
+    with database.begin() as conn:
+        conn.execute(sa.text("DELETE FROM procrastinate_jobs"))
+    assert line.defer_slot("sync", now + timedelta(minutes=20), now)
+
+
+def test_the_clock_fires_everything_of_the_schedule(database: sa.Engine) -> None:
+    scheduler = make_clock(engine_on(database), Schedule(sync_minutes=7))
+    found = {job.id: job.trigger.interval for job in scheduler.get_jobs()}
+    assert {"sync", "rescore", "write_back", "decay"} <= set(found)
+    assert (found["sync"], found["decay"]) == (timedelta(minutes=7), timedelta(days=1))
+
+
+# --- all --------------------------------------------------------------------------------------------------
+
+
+def supervised(*children: Child) -> tuple[Supervisor, list[str], threading.Thread, Callable[[int], None]]:
+    said: list[str] = []
+    enough = threading.Condition()
+
+    def say(text: str) -> None:
+        with enough:
+            said.append(text)
+            enough.notify_all()
+
+    def until(count: int) -> None:
+        with enough:
+            assert enough.wait_for(lambda: len(said) >= count, timeout=20)
+
+    supervisor = Supervisor(children, dict(os.environ), say)
+    thread = threading.Thread(target=supervisor.run)
+    thread.start()
+    return supervisor, said, thread, until
+
+
+def stays() -> Child:
+    return Child("stays", [sys.executable, "-c", "import time; time.sleep(600)"])
+
+
+def test_a_child_that_ends_is_started_again_after_growing_waits() -> None:
+    ends = Child("ends", [sys.executable, "-S", "-c", "raise SystemExit(3)"], wait=0.05)
+    supervisor, said, thread, until = supervised(ends)
+    until(3)
+    supervisor.stopping.set()
+    thread.join(20)
+    assert said[:3] == [
+        f"ends ended with 3: starting it again in {wait} s" for wait in ("0.05", "0.1", "0.2")
+    ]
+
+
+def test_the_wait_has_an_end() -> None:
+    ends = Child("ends", [sys.executable, "-S", "-c", ""], wait=LONGEST_WAIT)
+    supervisor, _, thread, until = supervised(ends)
+    until(1)
+    supervisor.stopping.set()
+    thread.join(20)
+    assert ends.wait == LONGEST_WAIT
+
+
+def test_a_child_that_is_killed_is_started_again_and_the_others_go_on() -> None:
+    first, second = stays(), stays()
+    supervisor, said, thread, until = supervised(first, second)
+    while first.process is None or second.process is None:
+        pass
+    kept = second.process
+    first.process.kill()
+    until(1)
+    assert f"ended with -{signal.SIGKILL.value}" in said[0]
+    assert kept.poll() is None
+    supervisor.stopping.set()
+    thread.join(20)
+    assert kept.poll() == -signal.SIGTERM
+
+
+def test_stopping_stops_every_child_also_one_that_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.supervise.STOP_WITHIN", 0.5)
+    program = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('!', flush=True); "
+    )
+    deaf = Child("deaf", [sys.executable, "-c", program + "time.sleep(600)"])
+    listens = stays()
+    supervisor, _, thread, _ = supervised(deaf, listens)
+    while deaf.process is None or listens.process is None:
+        pass
+    supervisor.stopping.set()
+    thread.join(20)
+    assert deaf.process.poll() in {-signal.SIGKILL, -signal.SIGTERM}  # killed before it could turn deaf
+    assert listens.process.poll() == -signal.SIGTERM
+
+
+def test_all_runs_what_the_procfile_runs() -> None:
+    commands = {child.name: " ".join(child.command[1:]) for child in children_of("127.0.0.1", 8123)}
+    assert commands == {
+        "web": "-m gunicorn app.wiring:web --config gunicorn.conf.py --bind 127.0.0.1:8123",
+        "worker": "-m jobs worker",
+        "clock": "-m jobs clock",
+    }

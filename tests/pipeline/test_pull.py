@@ -1,0 +1,178 @@
+"""Pages and their cursors go together: whatever stops a pull, the next one goes on behind the last page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.changes import Problem
+from app.domain.errors import BadCredentials, BadRecord, SaviaError, TryLater
+from app.domain.records import Page, Record
+from app.pipeline import steps
+from app.pipeline.pull import pull_round, pull_source
+from app.services import Services
+from app.store import cursors, facts, people, quarantine, runs
+
+
+def contact(number: int, **properties: str) -> Record:
+    known = {"email": f"ana.{number}@example.com", "lastmodifieddate": "2026-11-20T10:00:00Z", **properties}
+    return Record("hubspot", "contacts", {"id": str(number), "properties": known})
+
+
+class Pages:
+    """A source of two streams: three pages of contacts, and one of owners. `fails_at` is the page it fails
+    before.
+    """
+
+    name = "hubspot"
+    streams = ("contacts", "owners")
+
+    def __init__(self, failure: BaseException | None = None, fails_at: int = 0) -> None:
+        self.failure, self.fails_at = failure, fails_at
+        self.asked: list[tuple[str, Mapping[str, Any] | None]] = []
+
+    def check(self) -> list[Problem]:
+        return []
+
+    def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+        self.asked.append((stream, after))
+        if stream == "owners":
+            yield Page((Record("hubspot", "owners", {"id": "1"}),), {"page": 1})
+            return
+        for page in range(after["page"] + 1 if after else 1, 4):
+            if self.failure is not None and page == self.fails_at:
+                raise self.failure
+            yield Page((contact(2 * page), contact(2 * page + 1)), {"page": page})
+
+
+def known(services: Services) -> set[str]:
+    with services.database.connect() as conn:
+        return set(conn.scalars(sa.text("SELECT value FROM identity WHERE kind = 'contact_id'")))
+
+
+def cursor(services: Services, stream: str = "contacts") -> dict[str, Any] | None:
+    with services.database.connect() as conn:
+        return cursors.read(conn, "hubspot", stream)
+
+
+def last_run(services: Services) -> runs.Run:
+    with services.database.connect() as conn:
+        run = runs.last(conn, "sync hubspot")
+    assert run is not None
+    return run
+
+
+def test_every_page_of_every_stream_is_stored_with_its_run(services: Services) -> None:
+    source = Pages()
+    services = replace(services, sources={"hubspot": source})
+    read, ended = pull_source(services, "hubspot", services.clock())
+    assert (read, ended) == ({"contacts": 6, "owners": 1}, ["contacts", "owners"])
+    assert known(services) == {"2", "3", "4", "5", "6", "7"}
+    run = last_run(services)
+    assert (run.error, run.result) == (None, {"read": read, "complete": True})
+    assert run.finished_at is not None
+    with services.database.connect() as conn:
+        person = people.person_of(conn, "ana.4@example.com") or 0
+        assert facts.profiles_of(conn, [person])[person][0].run_id == run.id
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        TryLater("busy"),
+        BadCredentials("expired"),
+        BadRecord("x", "odd"),
+        KeyError("gap"),
+        KeyboardInterrupt(),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_what_was_read_before_a_failure_stays_and_the_next_pull_goes_on_behind_it(
+    services: Services, failure: BaseException
+) -> None:
+    source = Pages(failure, fails_at=2)
+    services = replace(services, sources={"hubspot": source})
+    with pytest.raises(type(failure)):
+        pull_source(services, "hubspot", services.clock())
+    assert (known(services), cursor(services)) == ({"2", "3"}, {"page": 1})
+    assert cursor(services, "owners") is None
+    source.failure = None
+    pull_source(services, "hubspot", services.clock())
+    assert ("contacts", {"page": 1}) in source.asked
+    assert known(services) == {"2", "3", "4", "5", "6", "7"}
+
+
+@pytest.mark.parametrize(
+    "failure", [TryLater("busy"), BadCredentials("expired"), BadRecord("x", "odd"), KeyError("gap")]
+)
+def test_a_run_that_failed_says_so(services: Services, failure: Exception) -> None:
+    services = replace(services, sources={"hubspot": Pages(failure, fails_at=2)})
+    with pytest.raises(type(failure)):
+        pull_source(services, "hubspot", services.clock())
+    run = last_run(services)
+    assert run.finished_at is not None
+    assert run.error == (str(failure) if isinstance(failure, SaviaError) else "KeyError")
+
+
+def test_a_pull_told_to_stop_ends_behind_a_page_and_the_round_goes_on_there(services: Services) -> None:
+    source = Pages()
+    services = replace(services, sources={"hubspot": source})
+    rounds = 0
+    while not pull_round(services, services.clock(), stop=lambda: True):
+        rounds += 1
+        assert rounds < 9
+    assert known(services) == {"2", "3", "4", "5", "6", "7"}
+    assert [after for stream, after in source.asked if stream == "contacts"][:3] == [
+        None,
+        {"page": 1},
+        {"page": 2},
+    ]
+
+
+def test_a_page_that_cannot_be_stored_leaves_its_cursor_where_it_was(services: Services) -> None:
+    class Unstorable(Pages):
+        def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+            yield Page((contact(2),), {"page": 1})
+            yield Page((contact(3),), {"page": object()})
+
+    services = replace(services, sources={"hubspot": Unstorable()})
+    with pytest.raises(TypeError):
+        pull_source(services, "hubspot", services.clock())
+    assert (known(services), cursor(services)) == ({"2"}, {"page": 1})
+
+
+def test_a_bad_record_of_a_page_is_held_with_its_run_and_the_others_go_on(services: Services) -> None:
+    class OneBad(Pages):
+        def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+            bad = Record("hubspot", "contacts", {"properties": {"lastmodifieddate": "2026-11-20T10:00:00Z"}})
+            yield Page((contact(2), bad, contact(3)), {"page": 1})
+
+    services = replace(services, sources={"hubspot": OneBad()})
+    pull_source(services, "hubspot", services.clock())
+    assert (known(services), cursor(services)) == ({"2", "3"}, {"page": 1})
+    with services.database.connect() as conn:
+        (item,) = quarantine.open_items(conn, 9)
+    assert (item.record.path, item.record.run_id) == ("id", last_run(services).id)
+
+
+def test_a_source_that_is_away_does_not_keep_the_others_from_their_turn(services: Services) -> None:
+    away, well = Pages(TryLater("busy"), fails_at=1), Pages()
+    services = replace(services, sources={"away": away, "hubspot": well})
+    with pytest.raises(TryLater):
+        steps.sync(services, services.clock())
+    assert known(services) == {"2", "3", "4", "5", "6", "7"}
+
+
+def test_the_same_pages_again_touch_nobody(services: Services) -> None:
+    services = replace(services, sources={"hubspot": Pages()})
+    pull_source(services, "hubspot", services.clock())
+    with services.database.begin() as conn:
+        people.untouch(conn, people.take_touched(conn, 99))
+        conn.execute(sa.text("DELETE FROM cursor"))
+    pull_source(services, "hubspot", services.clock())
+    assert steps.waiting(services) == []

@@ -1,0 +1,147 @@
+"""ActiveCampaign's mails and GA4's days through the line: machines count for nothing, days are replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.changes import Problem
+from app.domain.records import Page, Record
+from app.pipeline.explain import read_line, tell
+from app.pipeline.pull import pull_source
+from app.pipeline.understand import rescore_touched
+from app.services import Services
+from tests.line import MAPPINGS, Moment, services_of
+
+
+class Told:
+    """A PullSource that says what it was told to, one page a pull."""
+
+    def __init__(self, name: str, stream: str, *pages: Page) -> None:
+        self.name, self.streams, self._pages = name, (stream,), list(pages)
+
+    def check(self) -> list[Problem]:
+        return []
+
+    def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+        yield self._pages.pop(0)
+
+
+def services_with(database: sa.Engine, now: datetime, source: Told) -> Services:
+    return services_of(database, Moment(now), sources={source.name: source})
+
+
+def visit(contact: str, minute: str, day: str = "2026-11-21", **more: str) -> Record:
+    payload = {
+        "scope": f"session_start {day}",
+        "at": f"{day}T10:{minute}",
+        "time_zone": "Europe/Madrid",
+        "hubspot_id": contact,
+        "event_count": "1",
+    }
+    return Record("ga4", "session_start", payload | more)
+
+
+def day(*records: Record, day: str = "2026-11-21") -> Page:
+    return Page(records, {"read": day}, replaces=f"session_start {day}")
+
+
+def keys(database: sa.Engine) -> list[str]:
+    with database.connect() as conn:
+        return list(conn.scalars(sa.text('SELECT key FROM observation ORDER BY key COLLATE "C"')))
+
+
+def pull_and_score(services: Services, source: str) -> None:
+    pull_source(services, source, services.clock())
+    rescore_touched(services, services.clock())
+
+
+def test_a_day_read_again_takes_the_place_of_what_it_brought_before(database: sa.Engine, now: datetime):
+    source = Told(
+        "ga4",
+        "session_start",
+        day(visit("1", "05"), visit("1", "20"), visit("2", "07")),
+        day(visit("1", "05", "2026-11-22"), day="2026-11-22"),
+        day(visit("1", "05")),
+    )
+    services = services_with(database, now, source)
+    for _ in range(3):
+        pull_and_score(services, "ga4")
+    assert len(keys(database)) == 2, "one visit a day is left, the other day untouched"
+    first, second = (read_line(services, contact) for contact in "12")
+    assert first is not None
+    assert second is not None
+    assert first.features["website_visits"] == 2
+    assert second.features["website_visits"] is None, "whose only visit was a robot's is unknown again"
+
+
+def test_a_day_without_rows_empties_its_scope_alone(database: sa.Engine, now: datetime):
+    source = Told("ga4", "session_start", day(visit("1", "05")), day())
+    services = services_with(database, now, source)
+    pull_and_score(services, "ga4")
+    pull_and_score(services, "ga4")
+    assert keys(database) == []
+
+
+def test_a_page_that_replaces_nothing_deletes_nothing(database: sa.Engine, now: datetime):
+    source = Told("ga4", "session_start", day(visit("1", "05")), Page((visit("1", "20"),), {}))
+    services = services_with(database, now, source)
+    pull_and_score(services, "ga4")
+    pull_and_score(services, "ga4")
+    assert len(keys(database)) == 2
+
+
+def act(shape: str, second: int, **more: Any) -> Record:
+    at = f"2026-11-22T09:{second // 60:02d}:{second % 60:02d}+00:00"
+    payload = {
+        "tstamp": at,
+        "minute": at[:16] + "Z" + str(second),
+        "contact": {"id": "7", "email": "ana@example.com"},
+        "campaign": {"id": "41"},
+    }
+    return Record("activecampaign", f"activities.{shape}", payload | more)
+
+
+def link(number: int) -> dict[str, Any]:
+    return {"link": {"id": str(number), "link": f"https://example.com/{number}"}}
+
+
+@pytest.fixture
+def mailed(database: sa.Engine, now: datetime) -> Services:
+    """One mail: a filter follows three links at once; an hour later the person opens it and follows one."""
+    records = (
+        act("sent", 0),
+        *(act("click", 20 + n, **link(n)) for n in range(3)),
+        act("open", 1_800),
+        act("click", 1_860, **link(1)),
+    )
+    services = services_with(database, now, Told("activecampaign", "activities", Page(records, {})))
+    pull_and_score(services, "activecampaign")
+    return services
+
+
+def test_what_a_mail_filter_did_is_kept_with_its_evidence_and_counts_for_nothing(mailed: Services):
+    line = read_line(mailed, "ana@example.com")
+    assert line is not None
+    assert line.features["email_clicks"] == 1.0
+    assert line.features["email_opens"] == 1.0
+    machines = [item for item in line.activities if item.attributes.get("machine")]
+    assert [item.kind for item in machines] == ["email_click"] * 3
+    assert all("different links" in str(item.attributes["evidence"]) for item in machines)
+    assert line.score is not None
+    assert line.score.score.engagement == pytest.approx(4.0, abs=0.1), "one open and one click"
+
+
+def test_explain_says_which_acts_were_a_machines_and_why(mailed: Services):
+    line = read_line(mailed, "ana@example.com")
+    assert line is not None
+    told = [row for row in tell(line, mailed) if "email_click" in row and "a machine's:" in row]
+    assert len(told) == 3
+
+
+def test_every_kind_of_activity_the_vendors_make_has_its_weight():
+    assert MAPPINGS.engagement.kinds["conversion_event"].weight == 5
