@@ -115,6 +115,12 @@ class Outcome(Section):
     horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
 
 
+class BandSettings(Section):
+    """`[bands]`: 0 keeps the published bands; otherwise hot holds this many leads, the best of the week."""
+
+    capacity_per_week: Count = 0
+
+
 class Secrets(Section):
     """What only the environment may hold. Empty means "not given"; never printed."""
 
@@ -150,6 +156,7 @@ class Settings(Section):
     experiment: Experiment = Experiment()
     keep: Keep = Keep()
     outcome: Outcome = Outcome()
+    bands: BandSettings = BandSettings()
     secrets: Secrets = Field(Secrets(), repr=False)
 
     @property

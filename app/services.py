@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.config import Settings
+from app.domain.deprecations import PublishedEnd
 from app.domain.ports import (
     AttendanceFile,
     ContactReader,
@@ -29,7 +30,8 @@ class Services:
     A vendor without credentials is absent; `off` says which environment variables it still lacks. `clock`
     tells the time, in UTC; `writer` is this process's claim to be the one that writes to HubSpot.
     Without `texts` what leads write is read by the word lists alone. `registrations` are what `setup`
-    registers with vendors; `attendance_file` reads reports that a person exported.
+    registers with vendors; `attendance_file` reads reports that a person exported; `ends` are
+    what vendors have announced to end of what is in use.
     """
 
     settings: Settings
@@ -45,3 +47,4 @@ class Services:
     texts: TextReader | None = None
     registrations: tuple[Registration, ...] = ()
     attendance_file: AttendanceFile | None = None
+    ends: tuple[PublishedEnd, ...] = ()

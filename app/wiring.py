@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from app import log
 from app.config import Settings, load_settings, missing_secrets
+from app.domain.deprecations import PublishedEnd
 from app.domain.ports import ContactReader, Destination, PullSource, Registration, TextReader, WebhookSource
 from app.pipeline import steps
 from app.services import Services
@@ -95,6 +96,7 @@ def make_services(settings: Settings, database_url: str) -> Services:
         writer=writer,
         registrations=tuple(registrations),
         attendance_file=AttendeeReport(),
+        ends=() if "HubSpot" in off else _published_ends(settings, mappings),
         texts=None if "OpenAI" in off else _openai(settings, mappings),
     )
 
@@ -115,8 +117,21 @@ def _hubspot(
         searches=SharedLimit(database, "hubspot search", SEARCHES_PER_SECOND, 1),
         guard=writer,
     )
-    source = HubSpotSource(client, contact_properties(mappings), deal_properties(mappings))
+    source = HubSpotSource(
+        client,
+        contact_properties(mappings),
+        deal_properties(mappings),
+        calls_per_10_seconds=settings.hubspot.calls_per_10_seconds,
+        clock=clock,
+    )
     return source, HubSpotDestination(client, pilot=settings.pilot.list)
+
+
+def _published_ends(settings: Settings, mappings: Mappings) -> tuple[PublishedEnd, ...]:
+    from connectors.hubspot.ends import published_ends
+
+    enrols = any(workflow.v2_workflow_id for workflow in mappings.hubspot.workflows)
+    return published_ends(settings.hubspot.api_version, enrols_by_v2=enrols)
 
 
 def _zoom(settings: Settings) -> PullSource:
@@ -198,6 +213,7 @@ def make_line(services: Services) -> Engine:
             Step("read_texts", lambda now: steps.read_texts(services, now), priority=5),
             Step("sync", lambda now: steps.sync(services, now), priority=10),
             Step("decay", lambda now: steps.decay(services, now), priority=0),
+            Step("watch", lambda now: steps.watch(services, now), priority=0),
             Step("report_memory", lambda now: steps.report_memory(services, now), priority=0),
             Step("tidy", lambda now: steps.tidy(services, now), priority=0),
         ],

@@ -12,14 +12,16 @@ from app.domain.errors import BadConfig, SaviaError
 from jobs.console import Console
 
 NAMES = (
-    "all", "absorb", "check", "clock", "explain", "import_attendance", "migrate", "pause", "power",
+    "all", "absorb", "check", "clock", "explain", "import_attendance", "migrate", "model", "pause", "power",
     "quarantine", "replay", "rescore", "resume", "score", "setup", "sync", "train", "undo", "worker",
     "write_back",
 )  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one job; the exit code is 0 for done, 1 for a fault a person must mend, 2 for wrong usage."""
+    """Run one job. The exit code is 0 for done, 1 for a fault a person must mend, 2 for wrong usage, 3 where
+    `train` leaves what scores now in its place.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     wanted = next((word for word in arguments if not word.startswith("-")), "")
     modules = [_load(name) for name in ((wanted,) if wanted in NAMES else NAMES)]

@@ -50,7 +50,7 @@ def make_clock(line: Engine, schedule: Schedule) -> BlockingScheduler:
         ("sync", schedule.sync_minutes),
         ("rescore", schedule.rescore_minutes),
         ("write_back", schedule.write_back_minutes),
-        ("decay", DAILY),
+        ("decay", schedule.rescore_minutes),
         ("tidy", DAILY),
         ("report_memory", MEMORY_MINUTES),
     ):

@@ -1,27 +1,31 @@
-"""Train a score from a CRM export: no database, no credentials."""
+"""Train a score: from the store, or from a CRM export, which needs no database and no credentials."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
+from app.domain.errors import BadConfig, Fault
 from app.domain.scoring.leaks import Finding
 from app.domain.scoring.model_file import to_bytes
 from app.domain.scoring.selection import FEWEST_CONVERSIONS
 from app.domain.scoring.training import Training, TrainingOptions, train
+from app.pipeline.learn import Learnt, learn_from_store
 from app.table_files import read_kinds, read_table
+from app.wiring import open_services
 from jobs.console import Console
 
 NAME = "train"
-HELP = "Learn a score from an export whose leads' outcome is known."
+HELP = "Learn a score from the store, or with --history from an export whose outcomes are known."
 MODEL_FILE = Path("var/model.savia")
 POINTS_STAY = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--history", type=Path, required=True, metavar="FILE.csv")
-    parser.add_argument("--outcome", required=True, metavar="COLUMN", help="who converted")
+    parser.add_argument("--history", type=Path, metavar="FILE.csv", help="an export; else the store")
+    parser.add_argument("--outcome", metavar="COLUMN", help="who converted, with --history")
     parser.add_argument("--positive", metavar="VALUE", help="the outcome's value that means a conversion")
     parser.add_argument("--time", metavar="COLUMN", help="when the lead came in: judge forward in time")
     parser.add_argument("--id", action="append", default=[], metavar="COLUMN", help="a name, not a feature")
@@ -43,7 +47,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Returns 0, or 3 where conversions are too few to learn from and the points score stays."""
+    """Returns 0, or 3 where what scores now stays: conversions are too few, or the model did not win."""
+    return _from_store(args, console) if args.history is None else _from_file(args, console)
+
+
+def _from_store(args: argparse.Namespace, console: Console) -> int:
+    options = TrainingOptions(
+        outcome="", excluded=tuple(args.exclude), accepted=tuple(args.accept), seed=args.seed
+    )
+    with open_services(os.environ) as services:
+        learnt = learn_from_store(services, options, services.clock(), console.progress)
+    console.end_progress()
+    if console.as_json:
+        console.report({**learnt.report, "id": learnt.model_id, "crowned": learnt.crowned})
+    else:
+        _tell_learnt(learnt, console)
+    return 0 if learnt.crowned else POINTS_STAY
+
+
+def _tell_learnt(learnt: Learnt, console: Console) -> None:
+    report = learnt.report
+    outcome = f"{report['outcome']['event']} within {report['outcome']['horizon_days']} days"
+    console.line(f"{report['rows']} leads at their cut dates, {report['conversions']} with {outcome}")
+    console.line(f"{report['left_out']} leads left out: their outcome is not known yet, or came before")
+    console.line(f"Limits: {report['limits']}")
+    if learnt.model_id is None:
+        console.line(f"No model: {report['note']}.")
+        return
+    for kind in ("refused", "suspect"):
+        for finding in report[kind]:
+            console.line(f"{kind.upper()} {finding['column']}: {finding['reason']}")
+    _tell_model(report, console)
+    against = report["against"]
+    console.line(f"Against {against['against']}: {against['why']}")
+    state = (
+        "scores from now on: leads are scored again by and by" if learnt.crowned else "is kept, and refused"
+    )
+    console.line(f"Model {learnt.model_id} {state}")
+
+
+def _from_file(args: argparse.Namespace, console: Console) -> int:
+    if args.outcome is None:
+        raise BadConfig([Fault("--outcome", "COLUMN", "say which column of the file tells who converted")])
     options = TrainingOptions(
         outcome=args.outcome,
         positive=args.positive,

@@ -31,13 +31,20 @@ def portal_faults(mapping: HubSpotMapping) -> Iterator[Fault]:
     for place, item in enumerate(mapping.properties):
         yield from _property_faults(dotted("properties", place), item)
     triggers = [item.trigger_property for item in mapping.workflows]
-    names = [*(item.name for item in mapping.properties), mapping.pause.name, *triggers]
+    asked = [*(item.name for item in mapping.asked), mapping.pause.name]
+    names = [*(item.name for item in mapping.properties), *asked, *triggers]
     yield from _name_faults("properties", names, mapping.prefix)
     yield from repeated(FILE, "properties", names)
     yield from repeated(FILE, "lists", our_lists(mapping))
     yield from repeated(FILE, "lists.band", [item.band for item in mapping.lists])
     yield from repeated(FILE, "workflows.key", [item.key for item in mapping.workflows])
     yield from repeated(FILE, "tasks.key", [item.key for item in mapping.tasks])
+    for place, question in enumerate(mapping.asked):
+        if not question.options:
+            yield Fault(FILE, f"{dotted('asked', place)}.options", "are needed: the answers to choose from")
+        yield from repeated(
+            FILE, f"{dotted('asked', place)}.options", [item.value for item in question.options]
+        )
     listed = {item.band for item in mapping.lists}
     for band in BANDS:
         if band not in listed:

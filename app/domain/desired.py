@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from app.domain.changes import CLEAR, EnsureList, EnsureProperty, SetupChange
-from app.domain.portal import HubSpotMapping, OwnedProperty, TaskRule, Workflow, our_lists
+from app.domain.portal import AskedProperty, HubSpotMapping, OwnedProperty, TaskRule, Workflow, our_lists
 from app.domain.records import Activity, Score
 from app.domain.values import same_value
 
@@ -30,7 +30,8 @@ class LeadState:
     """One lead as we understand it now. `contact_id` is empty while HubSpot does not know the lead.
 
     `observed` is true when any source ever saw the lead act: then a count of none is known to be zero.
-    `details` are HubSpot properties (name, company) for a contact that must be created.
+    `details` are HubSpot properties (name, company) for a contact that must be created. `percentile` is the
+    share of all leads that score lower, unknown until they were counted.
     """
 
     person_id: int
@@ -45,6 +46,7 @@ class LeadState:
     details: Mapping[str, str]
     scored_at: datetime
     data_through: datetime | None
+    percentile: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Desired:
 
 VALUE_NAMES = frozenset(
     {
-        "score", "band", "engagement", "reasons", "recommendations", "next_action", "method", "probability",
+        "score", "band", "grid", "percentile", "engagement", "reasons", "recommendations", "next_action",
+        "method", "probability",
         "webinars_registered", "webinars_attended", "webinar_minutes", "polls_answered", "questions_asked",
         "chat_messages", "email_opens", "email_clicks", "machine_opens", "machine_clicks",
         "last_activity_at", "scored_at", "data_through", "holdout", "why_not",
@@ -95,6 +98,10 @@ def lead_values(lead: LeadState) -> dict[str, str]:
     }
     if lead.observed:
         values |= _activity_counts(lead.activities)
+    if score.grid:
+        values["grid"] = score.grid
+    if lead.percentile is not None:
+        values["percentile"] = str(lead.percentile)
     if score.probability is not None:
         values["probability"] = f"{score.probability:.4f}"
     values |= _mail_counts(lead.activities)
@@ -212,6 +219,10 @@ def wanted_schema(mapping: HubSpotMapping, language: Literal["es", "en"]) -> tup
             EnsureProperty(f"property:{item.name}", item.name, _definition(item, group.name, language))
             for item in (*mapping.properties, _pause_property(mapping), *triggers)
         ),
+        *(
+            EnsureProperty(f"property:{item.name}", item.name, _question(item, group.name, language))
+            for item in mapping.asked
+        ),
         *(EnsureList(f"list:{name}", name) for name in our_lists(mapping)),
     )
 
@@ -239,6 +250,26 @@ def _pause_property(mapping: HubSpotMapping) -> OwnedProperty:
         field_type="booleancheckbox",
         write="rides",
     )
+
+
+def _question(item: AskedProperty, group: str, language: Literal["es", "en"]) -> dict[str, object]:
+    """The create body of a property that people fill in, its answers in the portal's language."""
+    return {
+        "name": item.name,
+        "label": item.label_es if language == "es" else item.label_en,
+        "groupName": group,
+        "type": "enumeration",
+        "fieldType": "select",
+        "options": [
+            {
+                "label": choice.es if language == "es" else choice.en,
+                "value": choice.value,
+                "displayOrder": place,
+                "hidden": False,
+            }
+            for place, choice in enumerate(item.options)
+        ],
+    }
 
 
 def _definition(item: OwnedProperty, group: str, language: Literal["es", "en"]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from math import isfinite
@@ -58,9 +58,23 @@ class FeatureRule:
 
 @dataclass(frozen=True, slots=True)
 class FeatureTable:
-    """`features.toml` as read: feature name -> its row."""
+    """`features.toml` as read: feature name -> its row.
+
+    `filled_later` are profile fields that go on changing after a lead converts. Profiles are snapshots, so
+    today's value would tell a model the answer: it never reads them.
+    """
 
     features: Mapping[str, FeatureRule]
+    filled_later: tuple[str, ...] = ()
+
+    def before_the_outcome(self) -> FeatureTable:
+        """The same features from what was known beforehand: the table models learn by and score by."""
+        later = set(self.filled_later)
+        rules = {
+            name: replace(rule, profiles=tuple(one for one in rule.profiles if one not in later))
+            for name, rule in self.features.items()
+        }
+        return FeatureTable(rules, self.filled_later)
 
 
 def compute_features(
@@ -270,6 +284,10 @@ def feature_faults(table: FeatureTable) -> list[tuple[str, str]]:
         if name not in FEATURES:
             faults.append((f"features.{name}", "is not one of the twenty features"))
         faults.extend((f"features.{name}{key}", message) for key, message in _rule_faults(rule))
+    read = {name for rule in table.features.values() for name in rule.profiles}
+    faults += [
+        ("filled_later", f'"{name}" is read by no feature') for name in table.filled_later if name not in read
+    ]
     return faults
 
 

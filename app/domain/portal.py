@@ -41,6 +41,25 @@ class OwnedProperty:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer a person may pick."""
+
+    value: str
+    es: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedProperty:
+    """A HubSpot property we make and people fill in: we read it back and never write it."""
+
+    name: str
+    label_es: str
+    label_en: str
+    options: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BandList:
     """The static list that holds the leads of one band."""
 
@@ -113,6 +132,7 @@ class HubSpotMapping:
     prefix: str
     group: PropertyGroup
     properties: tuple[OwnedProperty, ...]
+    asked: tuple[AskedProperty, ...]
     lists: tuple[BandList, ...]
     workflows: tuple[Workflow, ...]
     tasks: tuple[TaskRule, ...]

@@ -189,7 +189,7 @@ class Score:
     """A lead's score (0-100), its band, and the receipt whose points add up to the score exactly.
 
     `probability` is None for the points score, which never pretends to be one. `method` is "points" or the
-    model's id.
+    model's name ("model 7"). `grid` is A1 to C3: what the lead is, and what it does.
     """
 
     value: int
@@ -198,3 +198,4 @@ class Score:
     method: str
     engagement: float
     probability: float | None = None
+    grid: str = ""

@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from app.domain.changes import Problem
+from app.domain.deprecations import end_problems
 from app.domain.desired import wanted_schema
 from app.domain.errors import SaviaError
 from app.pipeline import release
+from app.pipeline.score_checkup import score_problems, score_state
 from app.services import Services
 from app.store import (
     activities,
@@ -32,6 +34,9 @@ from app.store import (
 
 OLDEST_DELIVERY = timedelta(minutes=10)
 """A delivery that waits longer than this means that no worker works."""
+
+LONGEST_SILENCE = timedelta(days=7)
+"""A week without a delivery of a vendor that is on is worth a look; fewer days can be a holiday."""
 
 CONNECTIONS = {"web": 5, "worker": 8, "clock": 2}
 """Database connections each process may open: 15 in all, where the smallest plans allow about 20."""
@@ -63,10 +68,13 @@ def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> 
         with services.database.connect() as conn:
             state |= _store_state(conn, services, now)
             problems += _store_problems(conn, services, now)
+            problems += score_problems(conn, services)
+            problems += _silent(conn, services, now)
     except sa.exc.OperationalError:
         problems.append(Problem("error", "database", "does not answer: see DATABASE_URL and its server"))
     except sa.exc.ProgrammingError:
         problems.append(Problem("error", "database", "has not our tables: python -m jobs migrate"))
+    problems += end_problems(services.ends, now.date())
     if ask_vendors:
         problems += _vendor_problems(services)
     return Checkup(state, tuple(sorted(problems, key=lambda item: (item.severity, item.subject))))
@@ -91,7 +99,10 @@ def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
         "experiment": _experiment(conn),
         "jobs": job_rows.count_by_state(conn),
+        **score_state(conn),
         "memory": processes.memory(conn, now),
+        "last delivery": {name: inbox.last_received(conn, name) for name in services.webhooks},
+        "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
         "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
     }
 
@@ -128,6 +139,17 @@ def _store_problems(conn: sa.Connection, services: Services, now: datetime) -> I
         reasons = "; ".join(stored.plan.unsafe)
         message = f"{stored.plan.fingerprint} waits for you ({reasons}): python -m jobs write_back"
         yield Problem("warning", "plan", message)
+
+
+def _silent(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
+    """Webhooks that are on and deliver nothing: often an address that was never registered."""
+    for name in services.webhooks:
+        last = inbox.last_received(conn, name)
+        if last is None:
+            message = "webhooks are on and nothing was ever delivered: see /setup for the address to register"
+            yield Problem("warning", name, message)
+        elif now - last > LONGEST_SILENCE:
+            yield Problem("warning", name, f"nothing was delivered since {last:%Y-%m-%d}: is the webhook on?")
 
 
 def _vendor_problems(services: Services) -> Iterator[Problem]:

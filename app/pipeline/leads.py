@@ -11,8 +11,9 @@ from app.domain.desired import LeadState, Texts
 from app.domain.records import IdentityKey, Score
 from app.domain.scoring.bands import next_action, recommendations
 from app.domain.scoring.points import wording
+from app.domain.standing import percentile, standing_of
 from app.services import Services
-from app.store import activities, cursors, facts, people, scores
+from app.store import activities, cursors, facts, people, scores, spread
 from app.store.facts import StoredProfile
 
 _DETAILS = {"first_name": "firstname", "last_name": "lastname", "company": "company", "job_title": "jobtitle"}
@@ -28,6 +29,7 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
     seen = facts.observed_people(conn, ids)
     profiles = facts.profiles_of(conn, ids)
     through = data_through(conn)
+    counted, _ = spread.read(conn)
     return [
         LeadState(
             person_id=person_id,
@@ -42,6 +44,7 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
             details=_details(profiles.get(person_id, [])),
             scored_at=latest[person_id].scored_at,
             data_through=through,
+            percentile=percentile(standing_of(latest[person_id].score), counted) if counted.leads else None,
         )
         for person_id in ids
     ]

@@ -13,18 +13,22 @@ from app.domain.errors import SaviaError, UnsafePlan
 from app.pipeline.absorb import absorb as absorb_lot
 from app.pipeline.absorb import reread_contacts
 from app.pipeline.apply import apply_plan, writing
+from app.pipeline.bands import renew_spread
 from app.pipeline.pull import pull_round
 from app.pipeline.texts import read_new_texts
-from app.pipeline.understand import rescore_after, rescore_touched
+from app.pipeline.understand import rescore_due, rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import cursors, facts, inbox, mirror, people, plans, processes, runs, switches
+from app.store import facts, inbox, mirror, models, people, plans, processes, runs, switches
 from app.store.tidy import LOT, clear_old
 
 log = logging.getLogger(__name__)
 
 LONGEST_STEP = timedelta(seconds=6)
 """A step that has more to do hands over after this: SIGTERM is obeyed and other work gets its turn."""
+
+
+WATCH_EVERY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -72,23 +76,36 @@ def rescore(services: Services, now: datetime) -> list[str]:
     return ["rescore", "write_back"] if done.more else ["write_back"]
 
 
-DECAY = ("savia", "decay")
-"""How far the daily pass over all leads went, among the cursors."""
-
-
 def decay(services: Services, now: datetime) -> list[str]:
-    """Every lead is scored again, since time alone moves a score; those that moved wait for a write."""
+    """Leads of whose score time alone changed what is printed are scored again; then all are counted."""
     out_of_time = _out_of_time(services)
-    with recorded(services, "decay", now) as (_, report), services.database.connect() as conn:
-        after = (cursors.read(conn, *DECAY) or {"after": 0})["after"]
-        leads, changed, more = 0, 0, True
+    leads, changed, moved, more = 0, 0, 0, True
+    with recorded(services, "decay", now) as (_, report):
         while more and not out_of_time():
-            done, after = rescore_after(services, after, now)
+            done = rescore_due(services, now)
             leads, changed, more = leads + done.leads, changed + done.changed, done.more
-            with services.database.begin() as saving:
-                cursors.save(saving, *DECAY, {"after": after if done.more else 0}, now)
-        report.result = {"leads": leads, "changed": changed}
-    return [*(["decay"] if more else []), *(["write_back"] if changed else [])]
+        if not more:
+            with services.database.begin() as conn:
+                moved = renew_spread(services, conn, now)
+        report.result = {"leads": leads, "changed": changed, "other bands": moved}
+    following = ["decay"] if more or moved else ["watch"]
+    return [*following, *(["write_back"] if changed else [])]
+
+
+def watch(services: Services, now: datetime) -> list[str]:
+    """Once a day the model that scores is looked at: drift, calibration, sales' answers."""
+    with services.database.connect() as conn:
+        stored = models.champion(conn)
+    if stored is None or (stored.watched_at is not None and now - stored.watched_at < WATCH_EVERY):
+        return []
+    from app.pipeline.model_watch import (
+        watch as watch_model,
+    )  # where points score no numbers package is loaded
+
+    with recorded(services, "watch", now) as (_, report):
+        seen = watch_model(services, now)
+        report.result = {"alarms": seen["alarms"] if seen else []}
+    return []
 
 
 def sync(services: Services, now: datetime) -> list[str]:

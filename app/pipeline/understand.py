@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from app.domain.attendance import derive_activities
-from app.domain.engagement import engagement
-from app.domain.features import compute_features
-from app.domain.machine_clicks import human_and_machine
-from app.domain.records import Activity, Features, Score
-from app.domain.scoring.points import points_score
+from app.domain.decay import next_change
+from app.domain.records import Features
 from app.domain.texts import reading_features
+from app.pipeline.lead_reading import Lead, lead_now, read_held
+from app.pipeline.scoring import score_leads
 from app.pipeline.texts import readings
 from app.services import Services
-from app.store import activities, facts, mirror, people, scores
+from app.store import activities, mirror, people, scores
+from app.store.scores import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,20 @@ def rescore_touched(services: Services, now: datetime, lot: int = 1_000) -> Unde
     return Understood(len(ids), len(changed), more=len(taken) == lot)
 
 
+def rescore_due(services: Services, now: datetime, lot: int = 1_000) -> Understood:
+    """Score again the next leads of whose score time alone has changed what is printed.
+
+    Only leads whose score changed wait for a write. Cost follows what is due, not how many leads there are.
+    """
+    with services.database.begin() as conn:
+        ids = scores.take_due(conn, now, lot)
+        changed = _rescore(services, conn, ids, now)
+        mirror.wait(conn, changed, now)
+    return Understood(len(ids), len(changed), more=len(ids) == lot)
+
+
 def rescore_after(services: Services, after: int, now: datetime, lot: int = 1_000) -> tuple[Understood, int]:
-    """Score again the next lot of all leads by id, since time alone moves a score.
+    """Score again the next lot of all leads by id, due or not.
 
     Only leads whose score changed wait for a write. The second answer is the last id, for the next lot.
     """
@@ -56,26 +67,36 @@ def _rescore(services: Services, conn: sa.Connection, ids: Sequence[int], now: d
     """Returns the people whose score changed."""
     if not ids:
         return set()
-    observations = facts.observations_of(conn, ids)
-    profiles = facts.profiles_of(conn, ids)
-    scopes = {item.scope for items in observations.values() for item in items if item.scope}
-    occurrences = facts.occurrences_of(conn, sorted(scopes))
-    acts: dict[int, list[Activity]] = {}
-    features: dict[int, Features] = {}
-    scored: dict[int, Score] = {}
+    held = read_held(conn, ids)
     rules = services.mappings
-    read = readings(services, conn, observations, profiles)
-    for person_id in ids:
-        seen = observations.get(person_id, [])
-        machine = human_and_machine(seen, rules.machine)
-        acts[person_id] = derive_activities(seen, occurrences, now, machine)
-        worth = engagement(acts[person_id], rules.engagement, now)
-        features[person_id] = compute_features(
-            acts[person_id], profiles.get(person_id, []), worth, rules.features, now
-        )
-        scored[person_id] = points_score(features[person_id], worth, rules.scoring)
-        # Beside the twenty, and after the score: what a text says is shown, and gives no points.
-        features[person_id] = {**features[person_id], **reading_features(read.get(person_id, ()))}
-    activities.replace(conn, acts)
-    scores.save_features(conn, features, now)
+    leads = {person_id: lead_now(held, person_id, rules, now) for person_id in ids}
+    features = {person_id: lead.features(rules.features) for person_id, lead in leads.items()}
+    scored, standings = score_leads(services, conn, leads, features)
+    # Beside the twenty, and after the score: what a text says is shown, and gives no points.
+    read = readings(services, conn, held.observations, held.profiles)
+    shown = {
+        person_id: {**values, **reading_features(read.get(person_id, ()))}
+        for person_id, values in features.items()
+    }
+    activities.replace(conn, {person_id: lead.activities for person_id, lead in leads.items()})
+    scores.save_features(conn, _readings(services, leads, shown, standings), now)
     return scores.save(conn, scored, now)
+
+
+def _readings(
+    services: Services,
+    leads: Mapping[int, Lead],
+    features: Mapping[int, Features],
+    standings: Mapping[int, float],
+) -> dict[int, Reading]:
+    rules = services.mappings
+    return {
+        person_id: Reading(
+            features[person_id],
+            standings[person_id],
+            next_change(
+                lead.activities, lead.engagement, rules.engagement, rules.scoring.engagement, lead.at
+            ),
+        )
+        for person_id, lead in leads.items()
+    }

@@ -25,6 +25,7 @@ TAKE = sa.text("""
 """)
 READ = sa.text("SELECT id, source, body, received_at FROM inbox WHERE id = ANY(:ids) ORDER BY id")
 SETTLE = sa.text("UPDATE inbox SET state = :state, settled_at = :at WHERE id = ANY(:ids)")
+LAST = sa.text("SELECT received_at FROM inbox WHERE source = :source ORDER BY id DESC LIMIT 1")
 WAITING = sa.text("SELECT count(*), min(received_at) FROM inbox WHERE state = 'new'")
 
 
@@ -73,6 +74,12 @@ def read(conn: sa.Connection, ids: Sequence[int]) -> list[InboxRow]:
 def settle(conn: sa.Connection, ids: Sequence[int], state: State, at: datetime) -> None:
     """What became of these deliveries."""
     conn.execute(SETTLE, {"ids": list(ids), "state": state, "at": at})
+
+
+def last_received(conn: sa.Connection, source: str) -> datetime | None:
+    """When this vendor last delivered something, None where nothing of it is kept."""
+    at: datetime | None = conn.scalar(LAST, {"source": source})
+    return at
 
 
 def waiting(conn: sa.Connection) -> tuple[int, datetime | None]:

@@ -233,7 +233,12 @@ feature = sa.Table(
     sa.Column("person_id", Id, primary_key=True, autoincrement=False),
     sa.Column("values", JSONB, nullable=False),
     sa.Column("computed_at", Stamp, nullable=False),
+    sa.Column(
+        "standing", sa.Double, comment="what ranks the lead: probability, or a hundredth of its points"
+    ),
+    sa.Column("due_at", Stamp, comment="when time alone changes what is printed of the score"),
 )
+sa.Index("ix_feature_due", feature.c.due_at, postgresql_where=feature.c.due_at.is_not(None))
 
 score = sa.Table(
     "score",
@@ -247,9 +252,36 @@ score = sa.Table(
     sa.Column("engagement", sa.Double, nullable=False),
     sa.Column("receipt", JSONB, nullable=False),
     sa.Column("scored_at", Stamp, nullable=False),
+    sa.Column("grid", Key, nullable=False, server_default=""),
 )
 # The newest row of a person is the score; the older ones are its history.
 sa.Index("ix_score_person", score.c.person_id, score.c.id.desc())
+
+# How many leads stand where: a percentile and bands by capacity cost no look at all of them. One row.
+spread = sa.Table(
+    "spread",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("counts", JSONB, nullable=False, comment="thousandth of a standing -> leads"),
+    sa.Column("starts", JSONB, comment="the lowest standing of each band, where bands go by capacity"),
+    sa.Column("made_at", Stamp, nullable=False),
+    sa.Column("starts_at", Stamp),
+)
+
+# Trained models: a dyno's disk does not last. The bytes run no code when loaded.
+model = sa.Table(
+    "model",
+    metadata,
+    _id(),
+    sa.Column("bytes", sa.LargeBinary, nullable=False),
+    sa.Column("sha256", Key, nullable=False),
+    sa.Column("report", JSONB, nullable=False),
+    sa.Column("trained_at", Stamp, nullable=False),
+    sa.Column("state", Key, nullable=False, comment="champion, previous, refused"),
+    sa.Column("watched", JSONB, comment="drift, calibration since training, alarms"),
+    sa.Column("watched_at", Stamp),
+)
+sa.Index("ix_model_champion", model.c.state, unique=True, postgresql_where=model.c.state == "champion")
 
 # --- decide and write ------------------------------------------------------------------------------------
 

@@ -79,8 +79,12 @@ class HubSpotClient:
 
     def account(self) -> Mapping[str, Any]:
         """The portal's id, time zone and currency: the cheapest call that proves the token."""
-        details: Mapping[str, Any] = self.call("GET", self.paths.account())
+        details: Mapping[str, Any] = self.account_answer().body
         return details
+
+    def account_answer(self) -> Answer:
+        """The same with its headers, which tell HubSpot's clock and the account's limits."""
+        return self._call("GET", self.paths.account())
 
     @cached_property
     def package(self) -> VendorPackage:

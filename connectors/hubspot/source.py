@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from app.domain.changes import Problem
@@ -12,6 +12,7 @@ from app.domain.records import Page, Record
 from connectors.http import PageLoopGuard
 from connectors.hubspot.associations import associated_ids
 from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.health import problems_told
 from connectors.hubspot.records import read_rows
 from connectors.hubspot.walk import Row, Walked, next_page, walk
 
@@ -28,18 +29,26 @@ class HubSpotSource:
     streams = ("owners", "pipelines", "contacts", "deals")
 
     def __init__(
-        self, client: HubSpotClient, contact_properties: Sequence[str], deal_properties: Sequence[str]
+        self,
+        client: HubSpotClient,
+        contact_properties: Sequence[str],
+        deal_properties: Sequence[str],
+        *,
+        calls_per_10_seconds: int = 0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
+        self._calls_per_10_seconds = calls_per_10_seconds
+        self._clock = clock
         self._contacts = Walked("contacts", "lastmodifieddate", tuple(contact_properties))
         self._deals = Walked("0-3", "hs_lastmodifieddate", tuple(deal_properties))
 
     def check(self) -> list[Problem]:
         try:
-            self._client.account()
+            headers = self._client.account_answer().headers
         except SaviaError as failure:
             return [Problem("error", "hubspot", str(failure))]
-        return []
+        return list(problems_told(headers, self._clock(), self._calls_per_10_seconds))
 
     def time_zone(self) -> str:
         """The portal's time zone, an IANA name: HubSpot's days and its daily limit go by it."""

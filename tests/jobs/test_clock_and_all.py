@@ -67,7 +67,7 @@ def test_the_clock_fires_everything_of_the_schedule(database: sa.Engine) -> None
     scheduler = make_clock(engine_on(database), Schedule(sync_minutes=7))
     found = {job.id: job.trigger.interval for job in scheduler.get_jobs()}
     assert {"sync", "rescore", "write_back", "decay"} <= set(found)
-    assert (found["sync"], found["decay"]) == (timedelta(minutes=7), timedelta(days=1))
+    assert (found["sync"], found["tidy"]) == (timedelta(minutes=7), timedelta(days=1))
 
 
 # --- all --------------------------------------------------------------------------------------------------

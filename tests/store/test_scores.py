@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from app.domain.records import Activity, Reason, Score
 from app.store import activities, people, scores
+from app.store.scores import Reading
 from tests.store.people_of import registrant
 
 SCORE = Score(62, "warm", (Reason("base", 60, "base"), Reason("chat", 2, "engagement", "3")), "points", 1.0)
@@ -46,8 +47,8 @@ def test_a_score_is_appended_only_when_it_says_something_new(database: sa.Engine
 
 def test_features_are_read_as_last_computed(database: sa.Engine, now: datetime) -> None:
     with database.begin() as conn:
-        scores.save_features(conn, {1: {"a": 1.0, "b": None, "c": "x"}}, now)
-        scores.save_features(conn, {1: {"a": 2.0, "b": None, "c": "x"}}, now)
+        scores.save_features(conn, {1: Reading({"a": 1.0, "b": None, "c": "x"})}, now)
+        scores.save_features(conn, {1: Reading({"a": 2.0, "b": None, "c": "x"})}, now)
         assert scores.features_of(conn, [1, 2]) == {1: {"a": 2.0, "b": None, "c": "x"}}
 
 

@@ -5,7 +5,7 @@ It serves from the first day, before there are outcomes to learn from, and never
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import exp, floor, isfinite
 from typing import Literal
@@ -16,6 +16,10 @@ from app.domain.records import Features, FeatureValue, Reason, Score
 from app.domain.scoring.bands import Bands, Language, Wording, band_faults, band_of
 
 HIGHEST_SCORE = 100
+MODEL_CODE = "model."
+"""Begins the code of a reason that a trained model gives; the feature's name follows."""
+
+MODEL_BASE = "model_base"
 _BASE = "base"
 _OTHER_ACTIVITY = "other_activity"
 
@@ -60,6 +64,23 @@ class EngagementPoints:
 
 
 @dataclass(frozen=True, slots=True)
+class GridRules:
+    """From how many points of fit a lead is an A, a B, else a C; of engagement a 1, a 2, else a 3."""
+
+    fit: tuple[int, int]
+    engagement: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReason:
+    """How a trained model's receipt words one feature, and the half of the receipt it stands in."""
+
+    part: Literal["fit", "engagement"]
+    es: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
 class PointsRules:
     """`scoring.toml` as read. Wordings are by reason code; engagement's codes are the kinds of activity."""
 
@@ -68,6 +89,8 @@ class PointsRules:
     features: Mapping[str, FeaturePoints]
     bands: Bands
     reason: Mapping[str, Wording]
+    grid: GridRules
+    model: Mapping[str, ModelReason]
 
 
 def points_score(features: Features, engagement: Engagement, rules: PointsRules) -> Score:
@@ -79,7 +102,20 @@ def points_score(features: Features, engagement: Engagement, rules: PointsRules)
     earned.sort(key=lambda reason: (reason.part != "fit", -reason.points, reason.code))
     receipt = (Reason(_BASE, rules.base, "base"), *earned)
     value = sum(reason.points for reason in receipt)
-    return Score(value, band_of(value, rules.bands), receipt, "points", engagement.total)
+    grid = grid_of(receipt, rules.grid)
+    return Score(value, band_of(value, rules.bands), receipt, "points", engagement.total, grid=grid)
+
+
+def grid_of(receipt: Iterable[Reason], grid: GridRules) -> str:
+    """A1 to C3: the two halves of a points receipt apart, what the lead is and what it does."""
+    points = {"base": 0, "fit": 0, "engagement": 0}
+    for reason in receipt:
+        points[reason.part] += reason.points
+    return "ABC"[_step(points["fit"], grid.fit)] + "123"[_step(points["engagement"], grid.engagement)]
+
+
+def _step(points: int, limits: tuple[int, int]) -> int:
+    return sum(points < limit for limit in limits)
 
 
 def _feature_reasons(features: Features, rules: PointsRules) -> Iterator[Reason]:
@@ -151,6 +187,9 @@ def split(points: int, shares: Mapping[str, float]) -> dict[str, int]:
 def wording(reason: Reason, language: Language, rules: PointsRules) -> str:
     """The reason as a person reads it; the bare code where the rules no longer know it (an old score)."""
     known = rules.reason.get(reason.code)
+    if reason.code.startswith(MODEL_CODE):
+        learnt = rules.model.get(reason.code.removeprefix(MODEL_CODE))
+        known = None if learnt is None else Wording(learnt.es, learnt.en)
     return known.text(language).replace("{value}", reason.value) if known else reason.code
 
 
@@ -172,9 +211,15 @@ def points_faults(rules: PointsRules) -> list[tuple[str, str]]:
         faults.append(("engagement.most", "must be 0 or more"))
     if not (rules.engagement.scale > 0 and isfinite(rules.engagement.scale)):
         faults.append(("engagement.scale", "must be more than 0"))
-    for code in (_BASE, _OTHER_ACTIVITY):
+    for code in (_BASE, _OTHER_ACTIVITY, MODEL_BASE):
         if code not in rules.reason:
             faults.append((f"reason.{code}", "is missing"))
+    faults += [
+        (f"model.{name}", "is missing: a model may name it") for name in FEATURES if name not in rules.model
+    ]
+    for half, limits in (("fit", rules.grid.fit), ("engagement", rules.grid.engagement)):
+        if limits[0] <= limits[1]:
+            faults.append((f"grid.{half}", "must fall: the better step first"))
     for name, rule in rules.features.items():
         faults.extend(
             (f"features.{name}{key}", message) for key, message in _feature_faults(name, rule, rules)

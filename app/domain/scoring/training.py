@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.errors import BadConfig, Fault
 from app.domain.scoring.calibration import (
@@ -22,6 +23,7 @@ from app.domain.scoring.leaks import Evidence, Verdict, find_leaks
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.outcome import Outcome, read_outcome
 from app.domain.scoring.quality import quality_report
+from app.domain.scoring.receipt import settled
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, choose, learners_for
 from app.domain.scoring.vocabulary import Vocabulary, learn_vocabulary
 
@@ -43,6 +45,15 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Probabilities of rows by models that had not seen them; `forward`: that had seen older rows alone."""
+
+    rows: NDArray[np.intp]
+    probability: Floats
+    forward: bool
+
+
+@dataclass(frozen=True)
 class Training:
     """The end of a training. `model` is None where conversions are too few: the points score stays."""
 
@@ -52,6 +63,7 @@ class Training:
     rows: int
     conversions: int
     left_out: int
+    held: Held | None = None
 
 
 @dataclass(frozen=True)
@@ -91,14 +103,16 @@ def _train(table: Table, options: TrainingOptions, progress: Callable[[str], Non
     verdict = find_leaks(_evidence(history, options.seed), options.accepted, progress)
     conversions = int(history.converted.sum())
     rarer = min(conversions, len(history.converted) - conversions)
-    model = None
+    model, held = None, None
     if learners_for(rarer, len(history.converted)):
-        model = learn(_without(history, verdict), rarer, options.seed, progress)
+        model, held = learn(_without(history, verdict), rarer, options.seed, progress)
     left_out = table.rows - len(outcome.rows)
-    return Training(model, history.columns, verdict, len(outcome.rows), conversions, left_out)
+    return Training(model, history.columns, verdict, len(outcome.rows), conversions, left_out, held)
 
 
-def learn(history: History, rarer: int, seed: int, progress: Callable[[str], None]) -> TrainedModel:
+def learn(
+    history: History, rarer: int, seed: int, progress: Callable[[str], None]
+) -> tuple[TrainedModel, Held]:
     """Choose, calibrate and fit on everything. `rarer` counts the rarer outcome: it rules what is tried."""
     folds, calibration_folds = _folds(history, seed)
     vocabulary, matrix, converted = history.vocabulary, history.matrix, history.converted
@@ -124,7 +138,8 @@ def learn(history: History, rarer: int, seed: int, progress: Callable[[str], Non
     report = quality_report(
         model, choice, matrix, converted, apart, held, folds[0], time=history.time, seed=seed
     )
-    return TrainedModel(vocabulary, parts, model.calibration, model.profiles, report)
+    tested = Held(held, settled(apart[held]), forward=len(held) < len(converted))
+    return TrainedModel(vocabulary, parts, model.calibration, model.profiles, report), tested
 
 
 def _check_names(table: Table, options: TrainingOptions) -> None:

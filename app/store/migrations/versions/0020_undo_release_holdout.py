@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0020"
-down_revision = "0030"
+down_revision = "0010"
 
 
 def upgrade() -> None:

@@ -1,0 +1,74 @@
+"""Does a challenger beat what scores now, on outcomes that neither had seen? Only then does it replace it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from app.domain.scoring.columns import Floats
+from app.domain.scoring.metrics import auc, log_loss
+
+FEWEST_JUDGED = 10
+"""Conversions, and leads that did not convert, that a judgement needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A judgement: on how many rows, how each did (low log loss and high AUC are good), who won, why."""
+
+    against: str
+    rows: int
+    conversions: int
+    challenger: dict[str, float]
+    champion: dict[str, float]
+    won: bool
+    why: str
+
+    def report(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def against_model(name: str, converted: Floats, challenger: Floats, champion: Floats) -> Contest:
+    """The lower log loss wins. All rows must be newer than what either learnt from."""
+    if why := _too_few(converted):
+        return _contest(name, converted, {}, {}, won=False, why=why)
+    mine, theirs = _figures(converted, challenger), _figures(converted, champion)
+    won = mine["log_loss"] < theirs["log_loss"]
+    why = "its log loss is lower" if won else "its log loss is not lower: the champion stays"
+    return _contest(name, converted, mine, theirs, won=won, why=why)
+
+
+def against_points(converted: Floats, challenger: Floats, points: Floats, rate: float) -> Contest:
+    """Points claim no probability: they are beaten by a higher AUC together with a log loss below that of
+    the known conversion `rate` told to everybody.
+    """
+    if why := _too_few(converted):
+        return _contest("points", converted, {}, {}, won=False, why=why)
+    mine = _figures(converted, challenger)
+    theirs = {"auc": auc(converted, points), "log_loss": log_loss(converted, np.full(len(converted), rate))}
+    won = mine["auc"] > theirs["auc"] and mine["log_loss"] < theirs["log_loss"]
+    why = (
+        "it ranks better than points and foretells better than the mere rate"
+        if won
+        else "it does not both rank better than points and foretell better than the mere rate: points stay"
+    )
+    return _contest("points", converted, mine, theirs, won=won, why=why)
+
+
+def _figures(converted: Floats, probability: Floats) -> dict[str, float]:
+    return {"auc": auc(converted, probability), "log_loss": log_loss(converted, probability)}
+
+
+def _too_few(converted: Floats) -> str:
+    rarer = int(min(converted.sum(), len(converted) - converted.sum()))
+    if rarer >= FEWEST_JUDGED:
+        return ""
+    return f"{rarer} new outcomes of the rarer kind, {FEWEST_JUDGED} are needed to judge: nothing is replaced"
+
+
+def _contest(
+    name: str, converted: Floats, mine: dict[str, float], theirs: dict[str, float], *, won: bool, why: str
+) -> Contest:
+    return Contest(name, len(converted), int(converted.sum()), mine, theirs, won, why)

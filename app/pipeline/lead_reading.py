@@ -1,0 +1,70 @@
+"""What the store holds of some leads, and what it comes to at a moment: activities, engagement, features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.domain.attendance import derive_activities
+from app.domain.engagement import Engagement, engagement
+from app.domain.features import FeatureTable, compute_features
+from app.domain.machine_clicks import human_and_machine
+from app.domain.records import Activity, Features, Occurrence
+from app.store import facts
+from app.store.facts import StoredObservation, StoredProfile
+from mappings.load import Mappings
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything held of some leads, by person, and the webinar runs they were in."""
+
+    observations: Mapping[int, Sequence[StoredObservation]]
+    profiles: Mapping[int, Sequence[StoredProfile]]
+    occurrences: Mapping[str, Occurrence]
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One lead as of a moment."""
+
+    activities: Sequence[Activity]
+    profiles: Sequence[StoredProfile]
+    engagement: Engagement
+    at: datetime
+
+    def features(self, table: FeatureTable) -> Features:
+        """The features by `table`: as shown, or as models may know them."""
+        return compute_features(self.activities, self.profiles, self.engagement, table, self.at)
+
+
+def read_held(conn: sa.Connection, ids: Sequence[int]) -> Held:
+    """Read once what may then be asked of these people, as of several moments."""
+    observations = facts.observations_of(conn, ids)
+    scopes = {item.scope for items in observations.values() for item in items if item.scope}
+    return Held(observations, facts.profiles_of(conn, ids), facts.occurrences_of(conn, sorted(scopes)))
+
+
+def lead_now(held: Held, person_id: int, mappings: Mappings, now: datetime) -> Lead:
+    """The lead by all that is known of it."""
+    return _lead(held, person_id, held.observations.get(person_id, ()), mappings, now)
+
+
+def lead_as_of(held: Held, person_id: int, mappings: Mappings, cut: datetime) -> Lead:
+    """The lead as it was known at `cut`: what was seen later has not happened yet. Profiles are snapshots of
+    today all the same.
+    """
+    seen = [item for item in held.observations.get(person_id, ()) if item.occurred_at <= cut]
+    return _lead(held, person_id, seen, mappings, cut)
+
+
+def _lead(
+    held: Held, person_id: int, seen: Sequence[StoredObservation], mappings: Mappings, at: datetime
+) -> Lead:
+    machine = human_and_machine(seen, mappings.machine)
+    acts = derive_activities(seen, held.occurrences, at, machine)
+    worth = engagement(acts, mappings.engagement, at)
+    return Lead(acts, held.profiles.get(person_id, ()), worth, at)

@@ -1,0 +1,93 @@
+"""The champion since its training: are leads still like those it learnt from, is it still right?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from app.domain.scoring.drift import DRIFTED
+from app.domain.scoring.lead_table import lead_table
+from app.domain.scoring.metrics import measure, reliability
+from app.domain.scoring.model import TrainedModel
+from app.pipeline.champion import champion
+from app.pipeline.history import read_history
+from app.pipeline.lead_reading import lead_now, read_held
+from app.services import Services
+from app.store import feedback, models, scores
+
+SAMPLE = 1_000
+FEWEST_OUTCOMES = 100
+MOST_CALIBRATION_ERROR = 0.05
+
+
+def watch(services: Services, now: datetime) -> dict[str, Any] | None:
+    """Look at the champion and keep what was seen beside it; None where points score."""
+    with services.database.connect() as conn:
+        crowned, stored = champion(conn), models.champion(conn)
+        if crowned is None or stored is None:
+            return None
+        ids = scores.sample_people(conn, SAMPLE)
+        drift = _drift(services, conn, crowned[1], ids, now)
+        said = feedback.by_answer(conn)
+    since = _since_training(services, crowned[1], stored.report, ids, now)
+    seen: dict[str, Any] = {"leads": len(ids), "drift": drift, "since_training": since, "feedback": said}
+    seen["alarms"] = alarms(drift, since, stored.report)
+    with services.database.begin() as conn:
+        models.note_watch(conn, stored.id, seen, now)
+    return seen
+
+
+def alarms(drift: Mapping[str, float], since: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
+    """What has left its limits, each with what to do."""
+    found = [
+        f"{name} is spread otherwise than at training (stability index {index:.2f}, limit {DRIFTED:g}): "
+        "look at its source, then train again"
+        for name, index in drift.items()
+        if index > DRIFTED
+    ]
+    if since["rows"] < FEWEST_OUTCOMES:
+        return found
+    error = since["metrics"]["ece"]
+    if error > MOST_CALIBRATION_ERROR:
+        limit = f"limit {MOST_CALIBRATION_ERROR:g}"
+        found.append(f"calibration error since training is {error:.3f} ({limit}): train again")
+    low, high = report["rate_interval"]["low"], report["rate_interval"]["high"]
+    if not low <= since["base_rate"] <= high:
+        found.append(
+            f"{since['base_rate']:.1%} convert since training, {low:.1%} to {high:.1%} did: train again"
+        )
+    return found
+
+
+def _drift(
+    services: Services, conn: sa.Connection, model: TrainedModel, ids: Sequence[int], now: datetime
+) -> dict[str, float]:
+    rules = services.mappings.features.before_the_outcome()
+    held = read_held(conn, ids)
+    leads = [lead_now(held, one, services.mappings, now).features(rules) for one in ids]
+    return model.drift(lead_table(leads, rules)) if leads else {}
+
+
+def _since_training(
+    services: Services, model: TrainedModel, report: Mapping[str, Any], ids: Sequence[int], now: datetime
+) -> dict[str, Any]:
+    """The champion on outcomes that have become known since: leads whose cut is newer than its training."""
+    through = datetime.fromisoformat(report["trained_through"])
+    rows = read_history(services, now, lambda _: None, since=through, only=ids).rows
+    if not rows:
+        return {"rows": 0, "conversions": 0, "base_rate": None}
+    rules = services.mappings.features.before_the_outcome()
+    matrix = model.vocabulary.matrix(lead_table([row.features for row in rows], rules))
+    probability = model.probability(matrix)
+    converted = np.array([float(row.converted) for row in rows])
+    return {
+        "rows": len(rows),
+        "conversions": int(converted.sum()),
+        "base_rate": float(converted.mean()),
+        "metrics": measure(converted, probability),
+        "reliability": reliability(converted, probability),
+    }

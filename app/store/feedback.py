@@ -1,0 +1,23 @@
+"""What sales say of the leads they called, read back from HubSpot into profiles, beside how they stood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+ANSWERED = sa.text("""
+    SELECT p.fields ->> 'feedback' AS answer, count(*) AS leads, avg(f.standing) AS standing
+    FROM profile p
+    JOIN identity i ON i.id = p.identity_id AND i.ended_at IS NULL
+    LEFT JOIN feature f ON f.person_id = i.person_id
+    WHERE p.source = 'hubspot' AND p.fields ->> 'feedback' <> ''
+    GROUP BY 1 ORDER BY 1
+""")
+
+
+def by_answer(conn: sa.Connection) -> dict[str, dict[str, Any]]:
+    """answer -> how many leads got it, and how high they stand on average (0 to 1). A score that is worth its
+    name stands higher where sales say "good".
+    """
+    return {row.answer: {"leads": row.leads, "standing": row.standing} for row in conn.execute(ANSWERED)}

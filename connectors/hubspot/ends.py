@@ -1,0 +1,67 @@
+"""HubSpot's published ends of support, and which of them concern the paths that Savia calls.
+
+Sources: HubSpot's changelog ("what is going unsupported and when", pipelines v1 sunset) and the versioning
+guide (a dated version is supported for 18 months). "September 2027" is taken as its first day.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from app.domain.deprecations import PublishedEnd
+from connectors.hubspot.paths import Paths
+
+VENDOR = "HubSpot"
+DATED = 'set [hubspot] api_version = "2026-09"'
+
+ENDS: tuple[tuple[str, PublishedEnd], ...] = (
+    (
+        r"/crm-pipelines/v1/",
+        PublishedEnd(VENDOR, "pipelines v1", date(2026, 12, 4), "update Savia"),
+    ),
+    (
+        r"/crm/v4/",
+        PublishedEnd(VENDOR, "associations v4", date(2027, 3, 30), DATED),
+    ),
+    (
+        r"/automation/v2/",
+        PublishedEnd(
+            VENDOR,
+            "the v2 enrolment call",
+            date(2027, 9, 1),
+            "remove v2_workflow_id in mappings/hubspot.toml; the list and the property start the workflow",
+        ),
+    ),
+    (
+        r"/(crm|account-info)/v[1-3]/",
+        PublishedEnd(VENDOR, "the v3 API", date(2027, 9, 1), DATED),
+    ),
+    (
+        r"/2026-09/",
+        PublishedEnd(VENDOR, "API version 2026-09", date(2028, 3, 1), "update Savia, then set api_version"),
+    ),
+)
+"""Pattern of a path -> what ends. Some concern no path of ours today."""
+
+
+def published_ends(api_version: str, *, enrols_by_v2: bool) -> tuple[PublishedEnd, ...]:
+    """The ends of what is in use with this version, each once, the nearest first."""
+    in_use = paths_in_use(Paths(api_version), enrols_by_v2=enrols_by_v2)
+    found = [end for pattern, end in ENDS if any(re.search(pattern, path) for path in in_use)]
+    return tuple(sorted(found, key=lambda end: (end.ends_on, end.what)))
+
+
+def paths_in_use(paths: Paths, *, enrols_by_v2: bool) -> tuple[str, ...]:
+    """One path of each kind that Savia calls."""
+    packaged = ("/crm/v3/properties/contacts", "/crm/v3/pipelines/deals", "/crm/v3/owners/")
+    return (
+        paths.account() + "/",
+        paths.search("contacts"),
+        paths.batch("0-3", "read"),
+        paths.batch("tasks", "create"),
+        paths.lists_search(),
+        *(paths.of_vendor_package(path) for path in packaged),
+        paths.of_vendor_package("/crm/v4/associations/deals/contacts/batch/read"),
+        *((paths.enrolment("1", "lead@example.com"),) if enrols_by_v2 else ()),
+    )

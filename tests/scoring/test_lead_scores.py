@@ -1,0 +1,94 @@
+"""Leads scored by a model: receipts that add up for whoever moved, and nothing for whoever did not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.engagement import Engagement
+from app.domain.features import FEATURES, is_number
+from app.domain.records import Features, Reason
+from app.domain.scoring.columns import Table
+from app.domain.scoring.lead_scores import ModelRules, ScoredLead, score_by_model
+from app.domain.scoring.lead_table import lead_table
+from app.domain.scoring.points import wording
+from app.domain.scoring.training import TrainingOptions, train
+from app.domain.standing import starts_by_score
+from mappings.load import load_mappings
+
+MAPPINGS = load_mappings()
+TABLE = MAPPINGS.features.before_the_outcome()
+TITLES = ("Directora", "Analista", "CEO", "Técnico")
+
+
+def features(chance: np.random.Generator) -> Features:
+    found: dict[str, float | str | None] = dict.fromkeys(FEATURES)
+    found["job_title"] = str(chance.choice(TITLES))
+    found["engagement_score"] = float(chance.exponential(8))
+    found["email_clicks"] = float(chance.integers(0, 5)) if chance.random() < 0.7 else None
+    return found
+
+
+@pytest.fixture(scope="module")
+def rules() -> ModelRules:
+    chance = np.random.default_rng(4)
+    rows = [features(chance) for _ in range(600)]
+    margin = [
+        float(row["engagement_score"] or 0) / 8 + (row["job_title"] == "CEO") - 2.5  # type: ignore[arg-type]  # a number
+        for row in rows
+    ]
+    converted = ["1" if chance.random() < 1 / (1 + np.exp(-one)) else "0" for one in margin]
+    table = Table({**lead_table(rows, TABLE).columns, "converted": converted}, len(rows))
+    model = train(table, TrainingOptions("converted", accepted=FEATURES), lambda _: None).model
+    assert model is not None
+    return ModelRules("model 1", model, TABLE, MAPPINGS.scoring, starts_by_score(MAPPINGS.scoring.bands))
+
+
+VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6))
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            name: VALUES if is_number(TABLE.features[name]) else st.one_of(st.none(), st.text(max_size=9))
+            for name in FEATURES
+        }
+    ),
+    max_size=5,
+)
+
+
+@given(ROWS, st.floats(0, 300))
+def test_every_receipt_adds_up_to_the_floor_of_the_probability(
+    rules: ModelRules, rows: list[Features], total: float
+) -> None:
+    leads = [ScoredLead(row, row, Engagement(total, {"email_click": total})) for row in rows]
+    found, probability = score_by_model(leads, [None] * len(leads), rules)
+    assert len(found) == len(probability) == len(rows)
+    for score, chance in zip(found, probability, strict=True):
+        assert score is not None
+        assert score.probability == chance
+        assert score.value == int(100 * chance + 1e-9) == sum(one.points for one in score.receipt)
+        assert score.receipt[0].part == "base"
+        for language in ("es", "en"):
+            assert all(wording(one, language, MAPPINGS.scoring) != one.code for one in score.receipt)
+
+
+@given(ROWS)
+def test_in_a_lot_or_alone_a_lead_gets_the_same_score(rules: ModelRules, rows: list[Features]) -> None:
+    leads = [ScoredLead(row, row, Engagement(3, {"email_click": 3})) for row in rows]
+    together, _ = score_by_model(leads, [None] * len(leads), rules)
+    assert together == [score_by_model([lead], [None], rules)[0][0] for lead in leads]
+
+
+@given(ROWS)
+def test_who_did_not_move_gets_no_new_score(rules: ModelRules, rows: list[Features]) -> None:
+    leads = [ScoredLead(row, row, Engagement(3, {"email_click": 3})) for row in rows]
+    found, _ = score_by_model(leads, [None] * len(leads), rules)
+    assert score_by_model(leads, found, rules)[0] == [None] * len(leads)
+
+
+def test_an_unknown_value_is_shown_as_such_and_an_old_feature_by_its_code(rules: ModelRules) -> None:
+    known = Reason("model.job_title", 3, "fit", "–")
+    assert wording(known, "es", MAPPINGS.scoring) == "Cargo: –"
+    assert wording(Reason("model.gone", 3, "fit", "x"), "en", MAPPINGS.scoring) == "model.gone"
