@@ -19,7 +19,8 @@ from app.store.experiments import Experiment
 
 def rules_of(services: Services) -> str:
     """Twelve characters that stand for everything that decides who gets mail or a task: points, bands,
-    workflows, tasks and the pilot list. When they change, a person releases enrolments and tasks anew.
+    workflows, tasks and the pilot list. When they change, a person releases enrolments and tasks anew. A
+    model that is trained again is not a change of rules.
     """
     mappings = services.mappings
     hubspot = mappings.hubspot
@@ -29,6 +30,7 @@ def rules_of(services: Services) -> str:
         "scoring": asdict(mappings.scoring),
         "workflows": [asdict(item) for item in hubspot.workflows],
         "tasks": [asdict(item) for item in hubspot.tasks],
+        "bands": services.settings.bands.model_dump(),
         "pilot": services.settings.pilot.list,
     }
     text = json.dumps(rules, sort_keys=True, default=_plain)
