@@ -13,7 +13,8 @@ from app.config import VENDOR_SECRETS, Secrets, Settings, load_settings, missing
 from app.domain.errors import BadConfig, Fault
 
 ENVIRONMENT = {name.upper(): f"{name}-is-secret" for name in Secrets.model_fields} | {
-    "SAVIA_PUBLIC_URL": "https://savia.example.com/"
+    "SAVIA_PUBLIC_URL": "https://savia.example.com/",
+    "ACTIVECAMPAIGN_URL": "https://account.example.com",
 }
 
 

@@ -21,7 +21,7 @@ def make_blueprint(services: Services) -> Blueprint:
 
     @routes.get("/setup")
     def page() -> Response:
-        if not _allowed(services.settings.secrets.savia_admin_password):
+        if not allowed(services.settings.secrets.savia_admin_password):
             return Response(
                 "401 the admin password is asked for\n", 401, {"WWW-Authenticate": 'Basic realm="Savia"'}
             )
@@ -39,6 +39,7 @@ def make_blueprint(services: Services) -> Blueprint:
     return routes
 
 
-def _allowed(password: str) -> bool:
+def allowed(password: str) -> bool:
+    """Does the request bring the admin password? While none is set, everybody does."""
     given = (request.authorization.password or "") if request.authorization else ""
     return not password or hmac.compare_digest(given.encode(), password.encode())

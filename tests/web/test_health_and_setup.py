@@ -148,6 +148,7 @@ def test_the_web_process_loads_nothing_heavy(database_url: str, capsys: pytest.C
             if name not in {"database_url", "savia_public_url"}
         },
         "SAVIA_PUBLIC_URL": "https://savia.example.com",
+        "ACTIVECAMPAIGN_URL": "https://account.example.com",
     }
     done = subprocess.run(
         [sys.executable, "-c", PROBE.format(heavy=HEAVY)],
