@@ -70,17 +70,32 @@ class Schedule(Section):
 
 
 class WriteBack(Section):
-    """`[write_back]`: the brake. Counts are per plan, shares are of the leads concerned."""
+    """`[write_back]`: the brake. Counts are per plan or rolling day, shares are of the leads concerned."""
 
     unattended: bool = True
     max_new_contacts: Count = 200
     max_list_joins: Count = 500
     max_enrolments: Count = 100
     max_tasks: Count = 50
+    max_enrolments_per_day: Count = 500
+    max_tasks_per_day: Count = 200
     max_band_moves: Share = 0.2
     max_clears: Share = 0.05
+    max_list_leaves: Share = 0.5
     max_mean_score_move: Annotated[float, Field(ge=0, le=100)] = 5.0
     minimum_population: Count = 50
+
+
+class Pilot(Section):
+    """`[pilot]`: the HubSpot list whose members alone are written to; empty means everybody."""
+
+    list: str = ""
+
+
+class Experiment(Section):
+    """`[experiment]`: the share of leads that Savia does not act on, to be compared with; 0 is off."""
+
+    holdout_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
 
 
 class Keep(Section):
@@ -137,6 +152,8 @@ class Settings(Section):
     openai: OpenAi = OpenAi()
     schedule: Schedule = Schedule()
     write_back: WriteBack = WriteBack()
+    pilot: Pilot = Pilot()
+    experiment: Experiment = Experiment()
     keep: Keep = Keep()
     outcome: Outcome = Outcome()
     bands: BandSettings = BandSettings()

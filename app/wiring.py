@@ -124,7 +124,7 @@ def _hubspot(
         calls_per_10_seconds=settings.hubspot.calls_per_10_seconds,
         clock=clock,
     )
-    return source, HubSpotDestination(client)
+    return source, HubSpotDestination(client, pilot=settings.pilot.list)
 
 
 def _published_ends(settings: Settings, mappings: Mappings) -> tuple[PublishedEnd, ...]:

@@ -12,8 +12,9 @@ from app.domain.errors import BadConfig, SaviaError
 from jobs.console import Console
 
 NAMES = (
-    "all", "absorb", "check", "clock", "explain", "import_attendance", "migrate", "model", "quarantine",
-    "replay", "rescore", "score", "setup", "sync", "train", "worker", "write_back",
+    "all", "absorb", "check", "clock", "explain", "import_attendance", "migrate", "model", "pause", "power",
+    "quarantine", "replay", "rescore", "resume", "score", "setup", "sync", "train", "undo", "worker",
+    "write_back",
 )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,21 +28,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--apply", metavar="FINGERPRINT", help="carry out the plan shown under this fingerprint"
     )
+    parser.add_argument(
+        "--enrol",
+        action="store_true",
+        help="show what releasing the current rules' enrolments and tasks would send; --apply releases them",
+    )
     parser.add_argument("--json", action="store_true", help="report as JSON")
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Returns 0 for a plan shown or applied in full, 1 when HubSpot refused some of it."""
     with open_services(os.environ) as services:
-        return _apply(services, args.apply, console) if args.apply else _show(services, console)
+        if args.apply:
+            return _apply(services, args.apply, console)
+        return _show(services, console, enrol=args.enrol)
 
 
-def _show(services: Services, console: Console) -> int:
-    shown = show_plan(services, services.clock(), with_setup=True)
+def _show(services: Services, console: Console, *, enrol: bool) -> int:
+    shown = show_plan(services, services.clock(), with_setup=True, enrol=enrol)
     plan = shown.plan
     if not plan.changes:
         console.line("Nothing to write: HubSpot holds what it should.")
-    for line in describe(plan):
+    for line in (*describe(plan), *_kept_back(plan)):
         console.line(line)
     if console.as_json:
         console.report(
@@ -50,14 +58,15 @@ def _show(services: Services, console: Console) -> int:
                 "leads": shown.leads,
                 "counts": dict(plan.counts),
                 "unsafe": list(plan.unsafe),
+                "withheld": dict(Counter(item.reason for item in plan.withheld)),
                 "samples": {kind: [asdict(item) for item in items] for kind, items in _samples(plan).items()},
             }
         )
     return 0
 
 
-def describe(plan: Plan) -> list[str]:
-    """A plan in words: counts, a few samples of each kind, the limits it passes, what to do next."""
+def describe(plan: Plan, command: str = NAME) -> list[str]:
+    """A plan in words: counts, a few samples of each kind, the limits it passes, how to go on."""
     if not plan.changes:
         return []
     lines = [f"Plan {plan.fingerprint}: {len(plan.changes)} changes. Nothing was written."]
@@ -65,7 +74,25 @@ def describe(plan: Plan) -> list[str]:
         lines.append(f"  {plan.counts[kind]:>7} {kind}")
         lines += [f"            {_one_line(item)}" for item in items]
     lines += [f"  waits for you: {reason}" for reason in plan.unsafe]
-    return [*lines, f"To carry it out: python -m jobs write_back --apply {plan.fingerprint}"]
+    return [*lines, f"To carry it out: python -m jobs {command} --apply {plan.fingerprint}"]
+
+
+def _kept_back(plan: Plan) -> Iterator[str]:
+    """What leads do not get, counted by reason."""
+    for reason, count in sorted(Counter(item.reason for item in plan.withheld).items()):
+        yield f"  {count:>7} {WORDS[reason]}"
+
+
+WORDS = {
+    "unreleased": "would have been enrolled or tasked by rules not yet released: add --enrol to see them",
+    "non_marketing": "not enrolled or tasked: no marketing contact (see the list for it)",
+    "opted_out": "not enrolled or tasked: opted out of e-mail",
+    "bounced": "not enrolled or tasked: the e-mail bounces",
+    "paused": "not enrolled or tasked: savia_pause is set",
+    "not_pilot": "not enrolled or tasked: not on the pilot list",
+    "holdout": "not enrolled or tasked: held out for comparison",
+    "human_edit": "values left alone: a person or another tool set them",
+}
 
 
 def _samples(plan: Plan) -> dict[str, Sequence[Change]]:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.domain.desired import HubSpotMapping
 from app.domain.engagement import EngagementRules, engagement_faults
 from app.domain.errors import BadConfig, Fault
 from app.domain.features import FeatureTable, feature_faults
 from app.domain.local_reading import TextWords, text_words_faults
 from app.domain.machine_clicks import MachineRules, machine_rule_faults
+from app.domain.portal import HubSpotMapping
 from app.domain.scoring.points import PointsRules, cross_faults, points_faults
 from app.domain.streams import SourceMeaning, StreamTable
 from mappings.cross import (

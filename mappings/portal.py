@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from string import Formatter
 
-from app.domain.desired import VALUE_NAMES, HubSpotMapping, OwnedProperty, TaskRule, our_lists
+from app.domain.desired import VALUE_NAMES
 from app.domain.errors import Fault
+from app.domain.gate import ANSWERS
+from app.domain.portal import HubSpotMapping, OwnedProperty, TaskRule, our_lists
 from app.domain.records import BANDS
 from mappings.read import dotted
 
@@ -29,7 +31,7 @@ def portal_faults(mapping: HubSpotMapping) -> Iterator[Fault]:
     for place, item in enumerate(mapping.properties):
         yield from _property_faults(dotted("properties", place), item)
     triggers = [item.trigger_property for item in mapping.workflows]
-    asked = [item.name for item in mapping.asked]
+    asked = [*(item.name for item in mapping.asked), mapping.pause.name]
     names = [*(item.name for item in mapping.properties), *asked, *triggers]
     yield from _name_faults("properties", names, mapping.prefix)
     yield from repeated(FILE, "properties", names)
@@ -47,6 +49,9 @@ def portal_faults(mapping: HubSpotMapping) -> Iterator[Fault]:
     for band in BANDS:
         if band not in listed:
             yield Fault(FILE, "lists", f'has no list for the band "{band}": a lead is always on exactly one')
+    for answer in sorted(set(ANSWERS) ^ set(mapping.why)):
+        wrong = "is missing" if answer in ANSWERS else "is no answer of the gate: remove it"
+        yield Fault(FILE, dotted("why", answer), wrong)
     for place, task in enumerate(mapping.tasks):
         yield from _task_faults(dotted("tasks", place), task)
 

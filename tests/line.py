@@ -136,7 +136,7 @@ def living_in(
             place.clock,
             settings=settings,
             sources={"hubspot": source, "zoom": ZoomSource(meetings)},
-            destination=HubSpotDestination(hubspot),
+            destination=HubSpotDestination(hubspot, pilot=settings.pilot.list if settings else ""),
             contacts=source,
         )
     finally:

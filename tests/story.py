@@ -161,9 +161,12 @@ class Story:
             self._database = make_engine(self._environ["DATABASE_URL"])
         return self._database
 
-    def release(self) -> dict[str, Any]:
-        """What a person does: look at the plan, and carry it out by its fingerprint. {} when none waits."""
-        shown = self.told("write_back").strip()
+    def release(self, *, enrol: bool = False) -> dict[str, Any]:
+        """What a person does: look at the plan, and carry it out by its fingerprint. {} when none waits.
+
+        `enrol` releases the enrolments and tasks of new rules along with it.
+        """
+        shown = self.told("write_back", *(["--enrol"] if enrol else [])).strip()
         self.say(shown)
         found = re.search(r"--apply (\w+)", shown)
         return self.job("write_back", "--apply", found.group(1)) if found else {}

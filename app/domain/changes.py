@@ -140,7 +140,7 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Contact:
     """HubSpot's record as read just now. `properties` holds only those asked for; `lists` the names of *our*
-    lists the contact is on.
+    lists the contact is on, and of the pilot list.
     """
 
     contact_id: str
@@ -149,18 +149,33 @@ class Contact:
     lists: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Withheld:
+    """Something a lead should have and does not get: a property, workflow or task by name, and why.
+
+    `reason` is a verdict of the gate, or "human_edit" with the `value` that stands there instead.
+    """
+
+    person_id: int
+    subject: str
+    reason: str
+    value: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything one apply would do, in canonical order, with the limits it passes.
 
     `fingerprint` covers the changes alone: the same changes have the same one. `unsafe` lists the limits
-    that were passed, empty when unattended apply is allowed. `counts` is changes by kind.
+    that were passed, empty when unattended apply is allowed. `counts` is changes by kind, `withheld` what is
+    kept back from leads.
     """
 
     changes: tuple[Change, ...]
     fingerprint: str
     unsafe: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    withheld: tuple[Withheld, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,104 +8,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from app.domain.changes import CLEAR, EnsureList, EnsureProperty, SetupChange
-from app.domain.records import Activity, Band, Score
+from app.domain.portal import AskedProperty, HubSpotMapping, OwnedProperty, TaskRule, Workflow, our_lists
+from app.domain.records import Activity, Score
+from app.domain.values import same_value
 
 LONGEST_TEXT = 65_536
 """HubSpot's limit for one text value, in characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class PropertyGroup:
-    """The one group that holds every property of ours."""
-
-    name: str
-    label_es: str
-    label_en: str
-
-
-@dataclass(frozen=True, slots=True)
-class OwnedProperty:
-    """One HubSpot property of ours.
-
-    `value` names the lead value it shows. `write` says when a difference is worth a call: "changed" always,
-    "step" when the number moved by `step`, "rides" never by itself: it goes along with the others.
-    """
-
-    name: str
-    value: str
-    label_es: str
-    label_en: str
-    type: Literal["string", "number", "enumeration", "datetime", "bool"]
-    field_type: Literal["text", "textarea", "number", "select", "date", "booleancheckbox"]
-    write: Literal["changed", "step", "rides"]
-    step: float = 0.0
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One answer a person may pick."""
-
-    value: str
-    es: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True)
-class AskedProperty:
-    """A HubSpot property we make and people fill in: we read it back and never write it."""
-
-    name: str
-    label_es: str
-    label_en: str
-    options: tuple[Choice, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BandList:
-    """The static list that holds the leads of one band."""
-
-    band: Band
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """A workflow the marketer built, and how a lead is put into it: once, when first in `band`."""
-
-    key: str
-    band: Band
-    list_name: str
-    trigger_property: str
-    label_es: str
-    label_en: str
-    v2_workflow_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRule:
-    """A task for sales, once per lead, when first in `band`. Texts may hold {score} and {reasons}."""
-
-    key: str
-    band: Band
-    subject: str
-    body: str
-    due_hours: float
-    priority: Literal["HIGH", "MEDIUM", "LOW", "NONE"] = "HIGH"
-    task_type: Literal["TODO", "CALL", "EMAIL"] = "CALL"
-
-
-@dataclass(frozen=True, slots=True)
-class HubSpotMapping:
-    """Everything of ours in a portal: `hubspot.toml` as read. `prefix` begins every property's name."""
-
-    prefix: str
-    group: PropertyGroup
-    properties: tuple[OwnedProperty, ...]
-    asked: tuple[AskedProperty, ...]
-    lists: tuple[BandList, ...]
-    workflows: tuple[Workflow, ...]
-    tasks: tuple[TaskRule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +77,10 @@ VALUE_NAMES = frozenset(
         "method", "probability",
         "webinars_registered", "webinars_attended", "webinar_minutes", "polls_answered", "questions_asked",
         "chat_messages", "email_opens", "email_clicks", "machine_opens", "machine_clicks",
-        "last_activity_at", "scored_at", "data_through",
+        "last_activity_at", "scored_at", "data_through", "holdout", "why_not",
     }
 )  # fmt: skip
-"""What an OwnedProperty may show: the names `lead_values` makes."""
+"""What an OwnedProperty may show: the names `lead_values` makes, and the gate's two answers."""
 
 
 def lead_values(lead: LeadState) -> dict[str, str]:
@@ -298,16 +206,6 @@ def _deserves(item: OwnedProperty, wanted: str, held: str) -> bool:
         return True
 
 
-def same_value(one: str, other: str) -> bool:
-    """Equal as HubSpot sees it: "5", "5.0" and "5.00" are one number."""
-    if one == other:
-        return True
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return False
-
-
 def wanted_schema(mapping: HubSpotMapping, language: Literal["es", "en"]) -> tuple[SetupChange, ...]:
     """The property group, properties and lists a portal must have, in the order they must be made."""
     group = mapping.group
@@ -319,7 +217,7 @@ def wanted_schema(mapping: HubSpotMapping, language: Literal["es", "en"]) -> tup
         ),
         *(
             EnsureProperty(f"property:{item.name}", item.name, _definition(item, group.name, language))
-            for item in (*mapping.properties, *triggers)
+            for item in (*mapping.properties, _pause_property(mapping), *triggers)
         ),
         *(
             EnsureProperty(f"property:{item.name}", item.name, _question(item, group.name, language))
@@ -327,11 +225,6 @@ def wanted_schema(mapping: HubSpotMapping, language: Literal["es", "en"]) -> tup
         ),
         *(EnsureList(f"list:{name}", name) for name in our_lists(mapping)),
     )
-
-
-def our_lists(mapping: HubSpotMapping) -> tuple[str, ...]:
-    """The names of every list of ours, those of bands first."""
-    return (*(item.name for item in mapping.lists), *(item.list_name for item in mapping.workflows))
 
 
 def _trigger_property(workflow: Workflow) -> OwnedProperty:
@@ -342,6 +235,19 @@ def _trigger_property(workflow: Workflow) -> OwnedProperty:
         label_en=workflow.label_en,
         type="datetime",
         field_type="date",
+        write="rides",
+    )
+
+
+def _pause_property(mapping: HubSpotMapping) -> OwnedProperty:
+    own = mapping.pause
+    return OwnedProperty(
+        name=own.name,
+        value="",
+        label_es=own.label_es,
+        label_en=own.label_en,
+        type="bool",
+        field_type="booleancheckbox",
         write="rides",
     )
 
@@ -375,9 +281,10 @@ def _definition(item: OwnedProperty, group: str, language: Literal["es", "en"]) 
         "type": item.type,
         "fieldType": item.field_type,
     }
-    if item.options:
+    options = ("true", "false") if item.type == "bool" else item.options
+    if options:
         body["options"] = [
             {"label": option, "value": option, "displayOrder": place, "hidden": False}
-            for place, option in enumerate(item.options)
+            for place, option in enumerate(options)
         ]
     return body

@@ -90,12 +90,13 @@ def _counts(payload: Payload, meaning: StreamMeaning) -> bool:
 
 def _is_listed(payload: Payload, path: str, listed: tuple[str, ...]) -> bool:
     value = read_text(payload, path)
-    return value != "" and any(value == _listed_value(payload, entry) for entry in listed)
+    return value != "" and any(_is_entry(payload, value, entry) for entry in listed)
 
 
-def _listed_value(payload: Payload, entry: str) -> str:
-    is_path = entry.startswith("{") and entry.endswith("}")
-    return read_text(payload, entry[1:-1]) if is_path else entry
+def _is_entry(payload: Payload, value: str, entry: str) -> bool:
+    if entry.startswith("{") and entry.endswith("}"):
+        return value == read_text(payload, entry[1:-1])
+    return value.startswith(entry[:-1]) if entry.endswith("*") else value == entry
 
 
 def _identities(payload: Payload, rules: tuple[IdentityRule, ...]) -> tuple[IdentityKey, ...]:

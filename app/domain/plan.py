@@ -1,4 +1,4 @@
-"""The plan: what to write, from what should be and what is, and the brake that stops a dangerous one."""
+"""The plan: what to write, from what should be, what is, what went before and whom the gate lets through."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import datetime
 
+from app.domain.brake import Limits, passed_limits
 from app.domain.changes import (
     CANONICAL_ORDER,
     CLEAR,
@@ -22,36 +23,16 @@ from app.domain.changes import (
     RemoveFromList,
     SetProperties,
     SetupChange,
+    Withheld,
 )
-from app.domain.desired import Desired, HubSpotMapping, milliseconds, same_value, worth_writing
+from app.domain.desired import Desired, milliseconds, worth_writing
+from app.domain.edits import NOTHING, find_edits
+from app.domain.gate import Gate, Verdict, gate_values, judge, lists_of
+from app.domain.past import Past
 from app.domain.people import is_role_mailbox
+from app.domain.portal import HubSpotMapping, managed_lists
 from app.domain.records import IdentityKey
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The brake: counts are per plan, shares are of all leads HubSpot shows a score of ours for."""
-
-    max_new_contacts: int
-    max_list_joins: int
-    max_enrolments: int
-    max_tasks: int
-    max_band_moves: float
-    max_clears: float
-    max_mean_score_move: float
-    minimum_population: int
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What was already done once and must not be done again, how many plans were ever released, and the
-    population: the leads HubSpot shows a score of ours for.
-    """
-
-    enrolled: frozenset[tuple[int, str]]
-    task_keys: frozenset[str]
-    released_plans: int
-    population: int
+from app.domain.values import same_value
 
 
 def make_plan(
@@ -62,28 +43,52 @@ def make_plan(
     limits: Limits,
     now: datetime,
     *,
+    gate: Gate,
     setup: Sequence[SetupChange] = (),
     create_contacts: bool = True,
 ) -> Plan:
     """Every change that brings HubSpot from `current` (by contact id) to `desired`, in canonical order.
 
     `setup` is what the portal itself still lacks. A lead whose contact is gone from HubSpot gets nothing;
-    a lead HubSpot never knew is created, if it has an e-mail and `create_contacts` allows. The answer does
-    not depend on the order of `desired`.
+    a lead HubSpot never knew is created, if it has an e-mail and `create_contacts` allows. What the gate or a
+    person's edit keeps back is named in `withheld`. The answer does not depend on the order of `desired`.
     """
     changes: list[Change] = list(setup)
+    withheld: list[Withheld] = []
     for item in desired:
         held = current.get(item.lead.contact_id)
-        if held is None and not (create_contacts and _worth_creating(item)):
-            continue
-        changes += _lead_changes(item, held, past, mapping, now)
+        if held is not None or (create_contacts and _worth_creating(item)):
+            made, kept_back = _lead_plan(item, held, past, mapping, gate, now)
+            changes += made
+            withheld += kept_back
     ordered = tuple(sorted(changes, key=canonical_place))
     return Plan(
         changes=ordered,
         fingerprint=fingerprint(ordered, past.released_plans),
-        unsafe=tuple(_unsafe(ordered, desired, current, past, mapping, limits)),
+        unsafe=tuple(passed_limits(ordered, desired, current, past, mapping, limits)),
         counts=dict(Counter(type(change).__name__ for change in ordered)),
+        withheld=tuple(sorted(withheld)),
     )
+
+
+def _lead_plan(
+    item: Desired, held: Contact | None, past: Past, mapping: HubSpotMapping, gate: Gate, now: datetime
+) -> tuple[list[Change], list[Withheld]]:
+    """One lead's changes, and what is kept back from it."""
+    person_id, verdict, due = item.lead.person_id, judge(item, held, gate, mapping), _due(item, past)
+    withheld = [Withheld(person_id, key, verdict) for key in due if verdict != "act"]
+    if verdict == "not_pilot":
+        return [], withheld
+    shown = replace(item, properties={**item.properties, **gate_values(item, verdict, due, gate, mapping)})
+    memory = past.memories.get(person_id, NOTHING)
+    edits = find_edits(shown.properties, held, memory, mapping) if held else {}
+    withheld += [Withheld(person_id, name, "human_edit", value) for name, value in edits.items()]
+    changes = [
+        *_property_changes(shown, held, edits, mapping),
+        *_list_changes(item, held, verdict, mapping),
+        *(_once_changes(item, past, now) if verdict == "act" else ()),
+    ]
+    return changes, withheld
 
 
 def _worth_creating(item: Desired) -> bool:
@@ -101,37 +106,43 @@ def canonical_place(change: Change) -> tuple[int, str]:
     return CANONICAL_ORDER.index(type(change)), change.key
 
 
-def _lead_changes(
-    item: Desired, held: Contact | None, past: Past, mapping: HubSpotMapping, now: datetime
+def _due(item: Desired, past: Past) -> frozenset[str]:
+    """The workflows and tasks, by key, that the lead should have and never had."""
+    workflows = {flow.key for flow in item.workflows if (item.lead.person_id, flow.key) not in past.enrolled}
+    return frozenset(workflows | {task.rule.key for task in item.tasks if task.key not in past.task_keys})
+
+
+def _property_changes(
+    item: Desired, held: Contact | None, edits: Mapping[str, str], mapping: HubSpotMapping
 ) -> Iterator[Change]:
-    yield from _property_changes(item, held, mapping)
-    yield from _list_changes(item, held, mapping)
-    yield from _once_changes(item, past, now)
-
-
-def _property_changes(item: Desired, held: Contact | None, mapping: HubSpotMapping) -> Iterator[Change]:
     lead = item.lead
+    wanted = {name: value for name, value in item.properties.items() if name not in edits}
     if held is None:
-        properties = {**lead.details, **item.properties}
-        yield CreateContact(f"create:{lead.person_id}", lead.person_id, lead.email, properties)
-    elif worth_writing(mapping, item.properties, held.properties):
+        yield CreateContact(
+            f"create:{lead.person_id}", lead.person_id, lead.email, {**lead.details, **wanted}
+        )
+    elif worth_writing(mapping, wanted, held.properties):
         different = {
             name: value
-            for name, value in item.properties.items()
+            for name, value in wanted.items()
             if not same_value(value, held.properties.get(name, CLEAR))
         }
         yield SetProperties(f"set:{lead.person_id}", lead.person_id, lead.contact_id, different)
 
 
-def _list_changes(item: Desired, held: Contact | None, mapping: HubSpotMapping) -> Iterator[Change]:
-    """Band lists only: the lists that start workflows are joined by enrolment and never left."""
-    lead = item.lead
+def _list_changes(
+    item: Desired, held: Contact | None, verdict: Verdict, mapping: HubSpotMapping
+) -> Iterator[Change]:
+    """The lists that start workflows are joined by enrolment and never left."""
+    lead, wanted = item.lead, lists_of(item, verdict, mapping)
+    if wanted is None:
+        return
     on = held.lists if held else frozenset()
-    for name in sorted({entry.name for entry in mapping.lists}):
+    for name in sorted(managed_lists(mapping)):
         key = f"{lead.person_id}:{name}"
-        if name in item.lists and name not in on:
+        if name in wanted and name not in on:
             yield AddToList(f"join:{key}", lead.person_id, lead.contact_id, name)
-        elif name in on and name not in item.lists:
+        elif name in on and name not in wanted:
             yield RemoveFromList(f"leave:{key}", lead.person_id, lead.contact_id, name)
 
 
@@ -179,68 +190,3 @@ def fingerprint(changes: Iterable[Change], released_plans: int) -> str:
     ]
     text = json.dumps([released_plans, rows], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _unsafe(
-    changes: Sequence[Change],
-    desired: Sequence[Desired],
-    current: Mapping[str, Contact],
-    past: Past,
-    mapping: HubSpotMapping,
-    limits: Limits,
-) -> Iterator[str]:
-    """Each limit the plan passes, in words for the operator."""
-    if not past.released_plans and changes:
-        yield "the first plan always waits for a person"
-    counts = Counter(type(change) for change in changes)
-    for kind, limit, setting in (
-        (CreateContact, limits.max_new_contacts, "max_new_contacts"),
-        (AddToList, limits.max_list_joins, "max_list_joins"),
-        (EnrolInWorkflow, limits.max_enrolments, "max_enrolments"),
-        (CreateTask, limits.max_tasks, "max_tasks"),
-    ):
-        if counts[kind] > limit:
-            yield f"{counts[kind]} {kind.__name__}, {setting} is {limit}"
-    if past.population >= limits.minimum_population:
-        yield from _unsafe_shares(changes, desired, current, past.population, mapping, limits)
-
-
-def _unsafe_shares(
-    changes: Sequence[Change],
-    desired: Sequence[Desired],
-    current: Mapping[str, Contact],
-    population: int,
-    mapping: HubSpotMapping,
-    limits: Limits,
-) -> Iterator[str]:
-    band_lists = {entry.name for entry in mapping.lists}
-    moves = sum(isinstance(change, RemoveFromList) and change.list_name in band_lists for change in changes)
-    if moves / population > limits.max_band_moves:
-        yield f"{moves} of {population} leads change band, max_band_moves is {limits.max_band_moves:.0%}"
-    clears = sum(
-        isinstance(change, SetProperties) and CLEAR in change.properties.values() for change in changes
-    )
-    if clears / population > limits.max_clears:
-        yield f"{clears} of {population} leads lose a value, max_clears is {limits.max_clears:.0%}"
-    move = _score_moves(desired, current, mapping) / population
-    if abs(move) > limits.max_mean_score_move:
-        yield f"the mean score moves by {move:+.1f}, max_mean_score_move is {limits.max_mean_score_move:g}"
-
-
-def _score_moves(
-    desired: Sequence[Desired], current: Mapping[str, Contact], mapping: HubSpotMapping
-) -> float:
-    """Sum of new minus held score over the leads whose contact already shows one."""
-    name = next((item.name for item in mapping.properties if item.value == "score"), "")
-    return sum(
-        item.lead.score.value - float(held)
-        for item in desired
-        if item.lead.contact_id in current
-        and (held := current[item.lead.contact_id].properties.get(name, CLEAR)) != CLEAR
-    )
-
-
-def owned_names(mapping: HubSpotMapping) -> tuple[str, ...]:
-    """The HubSpot properties a plan must know the current value of."""
-    triggers = (workflow.trigger_property for workflow in mapping.workflows)
-    return (*(item.name for item in mapping.properties), *triggers)

@@ -110,7 +110,7 @@ class StreamMeaning:
     """What one stream makes, and of which of its records.
 
     A record counts when the value at every `when` path is listed, at no `unless` path is, and every `present`
-    path holds something. A listed value in braces is itself a path.
+    path holds something. A listed value in braces is itself a path; one that ends in "*" is any such ending.
     """
 
     when: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)

@@ -28,7 +28,7 @@ from app.domain.errors import BadConfig, Fault, TryLater, UnsafePlan
 from app.domain.records import IdentityKey
 from app.pipeline.write_back import destination_of
 from app.services import Services
-from app.store import ledger, mirror, people, plans, writer
+from app.store import ledger, mirror, people, plans, switches, writer
 from app.store.mirror import Waiting
 from app.store.plans import StoredPlan
 
@@ -82,6 +82,10 @@ def apply_plan(
     with services.database.begin() as conn:
         stored = _runnable(plans.load(conn, fingerprint), fingerprint, now, released=released)
         plans.mark(conn, fingerprint, "applying", now)
+        if stored.undoes is not None:  # else the next turn would write it all again
+            switches.turn(conn, "paused", f"undo of run {stored.undoes}", now)
+        if stored.releases is not None:
+            switches.turn(conn, "released_rules", stored.releases, now)
     applied = Applied(fingerprint)
     for lot in _lots(stored.plan.changes):
         if stop():
@@ -89,10 +93,18 @@ def apply_plan(
         _apply_lot(services, stored, lot, applied, fence, run_id)
     with services.database.begin() as conn:
         plans.mark(conn, fingerprint, "applied", services.clock())
-        changed = {getattr(change, "person_id", 0) for change in stored.plan.changes}
-        mirror.drop_waiting(conn, [Waiting(person_id, stored.made_at) for person_id in sorted(changed)])
+        _consider_no_more(conn, stored)
     applied.finished = True
     return applied
+
+
+def _consider_no_more(conn: sa.Connection, stored: StoredPlan) -> None:
+    """What was written needs no look; what was taken back needs another one, once writes go on."""
+    changed = set(_people_of(stored.plan.changes)) - {0}
+    if stored.undoes is None:
+        mirror.drop_waiting(conn, [Waiting(person_id, stored.made_at) for person_id in sorted(changed)])
+    else:
+        mirror.wait(conn, changed, stored.made_at)
 
 
 def _runnable(stored: StoredPlan | None, fingerprint: str, now: datetime, *, released: bool) -> StoredPlan:

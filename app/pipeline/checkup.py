@@ -12,10 +12,13 @@ from app.domain.changes import Problem
 from app.domain.deprecations import end_problems
 from app.domain.desired import wanted_schema
 from app.domain.errors import SaviaError
+from app.pipeline import release
 from app.pipeline.score_checkup import score_problems, score_state
 from app.services import Services
 from app.store import (
     activities,
+    experiments,
+    freshness,
     inbox,
     job_rows,
     ledger,
@@ -26,6 +29,7 @@ from app.store import (
     processes,
     quarantine,
     runs,
+    switches,
 )
 
 OLDEST_DELIVERY = timedelta(minutes=10)
@@ -63,7 +67,7 @@ def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> 
     try:
         with services.database.connect() as conn:
             state |= _store_state(conn, services, now)
-            problems += _store_problems(conn, now)
+            problems += _store_problems(conn, services, now)
             problems += score_problems(conn, services)
             problems += _silent(conn, services, now)
     except sa.exc.OperationalError:
@@ -92,6 +96,8 @@ def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict
         "activities": activities.count(conn),
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
+        "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
+        "experiment": _experiment(conn),
         "jobs": job_rows.count_by_state(conn),
         **score_state(conn),
         "memory": processes.memory(conn, now),
@@ -101,7 +107,14 @@ def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict
     }
 
 
-def _store_problems(conn: sa.Connection, now: datetime) -> Iterator[Problem]:
+def _experiment(conn: sa.Connection) -> str:
+    trial = experiments.running(conn)
+    if trial is None:
+        return "none"
+    return f"{trial.holdout_share:.0%} held out since {trial.started_at:%Y-%m-%d}, for {trial.outcome}"
+
+
+def _store_problems(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
     _, oldest = inbox.waiting(conn)
     if oldest is not None and now - oldest > OLDEST_DELIVERY:
         yield Problem("error", "inbox", f"deliveries wait since {oldest:%H:%M}: is a worker running?")
@@ -115,6 +128,12 @@ def _store_problems(conn: sa.Connection, now: datetime) -> Iterator[Problem]:
         yield Problem(
             "warning", "HubSpot", f"refused {refused} writes since yesterday: python -m jobs explain EMAIL"
         )
+    if paused := switches.read(conn, "paused"):
+        message = f"paused since {paused.set_at:%Y-%m-%d %H:%M} UTC ({paused.value}): python -m jobs resume"
+        yield Problem("warning", "writes", message)
+    if not release.is_released(conn, services) and plans.count_released(conn):
+        message = "are new: nobody is enrolled or tasked by them before python -m jobs write_back --enrol"
+        yield Problem("warning", "rules", message)
     stored = plans.last_waiting(conn)
     if stored is not None and stored.plan.unsafe:
         reasons = "; ".join(stored.plan.unsafe)

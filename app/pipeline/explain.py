@@ -9,7 +9,7 @@ from datetime import datetime
 from app.domain.records import Activity, Features
 from app.domain.scoring.points import wording
 from app.services import Services
-from app.store import activities, facts, ledger, mirror, people, scores
+from app.store import activities, experiments, facts, ledger, mirror, people, scores
 from app.store.facts import StoredObservation, StoredProfile
 from app.store.ledger import LedgerRow
 from app.store.scores import StoredScore
@@ -23,6 +23,8 @@ class Line:
     contact_id: str
     properties: Mapping[str, str]
     lists: Sequence[str]
+    edited: Mapping[str, str]
+    arm: str
     writes: Sequence[LedgerRow]
     score: StoredScore | None
     features: Features
@@ -39,11 +41,15 @@ def read_line(services: Services, who: str) -> Line | None:
             return None
         ids = [person_id]
         held = mirror.read(conn, ids).get(person_id)
+        memory = mirror.memories(conn, ids).get(person_id)
+        trial = experiments.running(conn)
         return Line(
             person_id=person_id,
             contact_id=held.contact_id if held else "",
             properties=held.properties if held else {},
             lists=sorted(held.lists) if held else (),
+            edited=memory.edited if memory else {},
+            arm=experiments.arms(conn, trial.id, ids).get(person_id, "") if trial else "",
             writes=ledger.of_person(conn, person_id),
             score=scores.latest(conn, ids).get(person_id),
             features=scores.features_of(conn, ids).get(person_id, {}),
@@ -58,6 +64,7 @@ def tell(line: Line, services: Services) -> Iterator[str]:
     yield f"Lead {line.person_id}, HubSpot contact {line.contact_id or '(none yet)'}"
     yield "HubSpot shows"
     yield from _properties(line)
+    yield from _why(line, services)
     yield "<- written by"
     yield from (_write(row) for row in line.writes)
     yield from _score(line.score, services)
@@ -79,6 +86,18 @@ def _properties(line: Line) -> Iterator[str]:
         yield f"    {name} = {value.splitlines()[0] if value else '(empty)'}"
     if line.lists:
         yield f"    on lists: {', '.join(line.lists)}"
+
+
+def _why(line: Line, services: Services) -> Iterator[str]:
+    """Why it did or did not get mail or a task, and what of somebody else's is left alone."""
+    shown = (item.name for item in services.mappings.hubspot.properties if item.value == "why_not")
+    for name in shown:
+        if line.properties.get(name):
+            yield f"    an enrolment, mail or task? {line.properties[name]}"
+    if line.arm:
+        yield f"    arm of the running experiment: {line.arm}"
+    for name, value in sorted(line.edited.items()):
+        yield f"    {name} = {value} was set by a person or another tool: left alone until it is emptied"
 
 
 def _write(row: LedgerRow) -> str:

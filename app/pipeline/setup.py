@@ -10,7 +10,9 @@ from datetime import datetime
 from app.domain.changes import Plan, Problem, SetupChange
 from app.domain.desired import wanted_schema
 from app.domain.errors import BadConfig, Fault
-from app.domain.plan import Past, make_plan
+from app.domain.gate import Gate
+from app.domain.past import Past
+from app.domain.plan import make_plan
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.steps import recorded
 from app.pipeline.write_back import limits_of
@@ -60,7 +62,8 @@ def show_setup(services: Services, now: datetime) -> SetupPlan:
         wanted = wanted_schema(services.mappings.hubspot, services.settings.language)
         found, missing = services.destination.check(wanted)
         problems = tuple(found)
-    portal = make_plan([], {}, NOBODY, services.mappings.hubspot, limits_of(services), now, setup=missing)
+    mapping, shut = services.mappings.hubspot, Gate(released=False)
+    portal = make_plan([], {}, NOBODY, mapping, limits_of(services), now, gate=shut, setup=missing)
     registrations = {item.name: item.missing() for item in services.registrations}
     return SetupPlan(portal, {name: what for name, what in registrations.items() if what}, problems)
 

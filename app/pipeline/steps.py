@@ -19,7 +19,7 @@ from app.pipeline.texts import read_new_texts
 from app.pipeline.understand import rescore_due, rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import facts, inbox, mirror, models, people, plans, processes, runs
+from app.store import facts, inbox, mirror, models, people, plans, processes, runs, switches
 from app.store.tidy import LOT, clear_old
 
 log = logging.getLogger(__name__)
@@ -148,10 +148,21 @@ def _out_of_time(services: Services) -> Callable[[], bool]:
 def write_back(services: Services, now: datetime) -> list[str]:
     """What webhooks brought is written first; then a plan that was interrupted, then what else waits.
 
-    Raises UnsafePlan when the current plan waits for a person; an interrupted one, being released, does not.
+    Raises UnsafePlan, once for each plan, when the current one waits for a person; an interrupted one, being
+    released, does not. While writes are paused it does nothing.
     """
-    if services.destination is None:
+    if services.destination is None or _paused(services):
         return []
+    try:
+        return _write_turn(services, now)
+    except UnsafePlan as waits:
+        with services.database.begin() as conn:
+            if not plans.alert_once(conn, waits.fingerprint, now):
+                return []
+        raise
+
+
+def _write_turn(services: Services, now: datetime) -> list[str]:
     unattended = services.settings.write_back.unattended
     with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
         turn = _Turn(services, fence, run_id, report)
@@ -172,6 +183,11 @@ def write_back(services: Services, now: datetime) -> list[str]:
             raise waits
         more = unattended and turn.write_current(now, hot_only=False)
     return ["write_back"] if more else []
+
+
+def _paused(services: Services) -> bool:
+    with services.database.connect() as conn:
+        return switches.read(conn, "paused") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +218,11 @@ class _Turn:
 
         def stop() -> bool:
             with services.database.begin() as conn:
-                return services.clock() > ends or (give_way and mirror.any_hot(conn))
+                return (
+                    services.clock() > ends
+                    or switches.read(conn, "paused") is not None
+                    or (give_way and mirror.any_hot(conn))
+                )
 
         applied = apply_plan(
             services, fingerprint, self.fence, released=released, run_id=self.run_id, stop=stop

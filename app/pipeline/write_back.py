@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from app.domain.brake import SMALLEST_LIST, Limits
 from app.domain.changes import (
     AddToList,
     Change,
     Contact,
+    CreateTask,
+    EnrolInWorkflow,
     Plan,
     RemoveFromList,
     SetProperties,
@@ -19,13 +22,21 @@ from app.domain.changes import (
 )
 from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
 from app.domain.errors import BadConfig, Fault
-from app.domain.plan import Limits, Past, make_plan, owned_names
+from app.domain.experiments import Assignment, assign, first_eligible
+from app.domain.gate import Gate
+from app.domain.past import Past
+from app.domain.plan import make_plan
+from app.domain.portal import asked_names, managed_lists
 from app.domain.ports import Destination
 from app.pipeline.leads import load_leads
+from app.pipeline.release import gate_of, rules_of
 from app.services import Services
-from app.store import ledger, mirror, plans
+from app.store import experiments, ledger, mirror, plans, switches
+from app.store.experiments import Experiment
 from app.store.ledger import Before
 from app.store.mirror import Waiting
+
+DAY = timedelta(hours=24)
 
 LARGEST_PLAN = 20_000
 """Leads considered in one plan: what a person can look at, and well under a minute of reading HubSpot."""
@@ -46,40 +57,92 @@ def show_plan(
     *,
     with_setup: bool = False,
     hot_only: bool = False,
+    enrol: bool = False,
     run_id: int | None = None,
 ) -> Shown:
     """Make and keep the plan for the leads that wait, or only for those a webhook spoke of. Writes nothing
     to HubSpot.
 
-    `with_setup` also looks for properties and lists that the portal lacks, which costs a few calls. Raises
-    BadConfig when the portal cannot hold what we write.
+    `with_setup` also looks for properties and lists that the portal lacks, which costs a few calls. `enrol`
+    looks at everybody and includes the enrolments and tasks that rules not yet released would bring; carrying
+    that plan out releases them. Raises BadConfig when the portal cannot hold what we write.
     """
     destination = destination_of(services)
-    mapping = services.mappings.hubspot
     setup = _missing_setup(services, destination) if with_setup else []
     with services.database.begin() as conn:
-        waiting = mirror.waiting(conn, LARGEST_PLAN, hot_only=hot_only)
-        desired, past = _desired(services, conn, [row.person_id for row in waiting], now)
-        held = mirror.read(conn, [item.lead.person_id for item in desired])
+        if enrol:
+            mirror.wait_everyone(conn, now)
+        scene = _scene(
+            services, conn, mirror.waiting(conn, LARGEST_PLAN, hot_only=hot_only), now, enrol=enrol
+        )
+    contact_ids = sorted({item.lead.contact_id for item in scene.candidates if item.lead.contact_id})
+    current = destination.read(contact_ids, asked_names(services.mappings.hubspot))
+    arms = _new_arms(scene, current, services)
+    plan = _plan(services, scene, current, arms, setup, now)
+    with services.database.begin() as conn:
+        if scene.trial is not None:
+            experiments.assign(conn, scene.trial.id, arms, now)
+        _keep(conn, plan, scene, current, now, run_id, releases=rules_of(services) if enrol else None)
+        _drop_quiet(conn, plan, scene, current, now)
+        _note_edits(conn, plan, scene, current)
+    return Shown(plan, scene.leads, more=len(scene.waiting) == LARGEST_PLAN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What the store says of the leads that wait, before HubSpot is asked."""
+
+    waiting: Sequence[Waiting]
+    candidates: Sequence[Desired]
+    leads: int
+    past: Past
+    gate: Gate
+    trial: Experiment | None
+
+
+def _scene(
+    services: Services, conn: sa.Connection, waiting: Sequence[Waiting], now: datetime, *, enrol: bool
+) -> _Scene:
+    person_ids = [row.person_id for row in waiting]
+    mapping = services.mappings.hubspot
+    desired = [make_desired(lead, mapping, now) for lead in load_leads(services, conn, person_ids)]
+    past = _past(services, conn, person_ids, now)
+    held = mirror.read(conn, [item.lead.person_id for item in desired])
+    gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
     candidates = [
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
     ]
-    contact_ids = sorted({item.lead.contact_id for item in candidates if item.lead.contact_id})
-    current = destination.read(contact_ids, owned_names(mapping))
-    plan = make_plan(
-        candidates,
+    return _Scene(waiting, candidates, len(desired), past, gate, trial)
+
+
+def _plan(
+    services: Services,
+    scene: _Scene,
+    current: Mapping[str, Contact],
+    new_arms: Sequence[Assignment],
+    setup: Sequence[SetupChange],
+    now: datetime,
+) -> Plan:
+    arms = {**scene.gate.arms, **{item.person_id: item.arm for item in new_arms}}
+    return make_plan(
+        scene.candidates,
         current,
-        past,
-        mapping,
+        scene.past,
+        services.mappings.hubspot,
         limits_of(services),
         now,
+        gate=replace(scene.gate, arms=arms),
         setup=setup,
         create_contacts=services.settings.hubspot.create_contacts,
     )
-    with services.database.begin() as conn:
-        _keep(conn, plan, candidates, current, now, run_id)
-        _drop_quiet(conn, plan, waiting, candidates, current, now)
-    return Shown(plan, len(desired), more=len(waiting) == LARGEST_PLAN)
+
+
+def _new_arms(scene: _Scene, current: Mapping[str, Contact], services: Services) -> list[Assignment]:
+    if scene.trial is None:
+        return []
+    mapping = services.mappings.hubspot
+    leads = first_eligible(scene.candidates, current, scene.past, scene.gate, mapping)
+    return assign(leads, scene.trial.salt, scene.trial.holdout_share)
 
 
 def _missing_setup(services: Services, destination: Destination) -> list[SetupChange]:
@@ -105,18 +168,22 @@ def limits_of(services: Services) -> Limits:
     return Limits(**{name: values[name] for name in Limits.__slots__})
 
 
-def _desired(
-    services: Services, conn: sa.Connection, person_ids: Sequence[int], now: datetime
-) -> tuple[list[Desired], Past]:
-    leads = load_leads(services, conn, person_ids)
+def _past(services: Services, conn: sa.Connection, person_ids: Sequence[int], now: datetime) -> Past:
+    # A list so large that all these leads together could not empty it beyond the limit is not counted out.
+    share = max(services.settings.write_back.max_list_leaves, 0.001)
+    largest = int(max(len(person_ids), SMALLEST_LIST) / share) + 1
     enrolled, task_keys = ledger.done_once(conn, person_ids)
-    past = Past(
+    today = ledger.count_since(conn, now - DAY)
+    return Past(
         frozenset(enrolled),
         frozenset(task_keys),
         released_plans=plans.count_released(conn),
         population=mirror.count(conn),
+        enrolments_today=today.get(EnrolInWorkflow.__name__, 0),
+        tasks_today=today.get(CreateTask.__name__, 0),
+        list_sizes=mirror.list_sizes(conn, managed_lists(services.mappings.hubspot), largest),
+        memories=mirror.memories(conn, person_ids),
     )
-    return [make_desired(lead, services.mappings.hubspot, now) for lead in leads], past
 
 
 def _may_need_write(item: Desired, held: Contact | None, past: Past, services: Services) -> bool:
@@ -124,10 +191,9 @@ def _may_need_write(item: Desired, held: Contact | None, past: Past, services: S
     if held is None or held.contact_id != item.lead.contact_id:
         return True
     mapping = services.mappings.hubspot
-    band_lists = {entry.name for entry in mapping.lists}
     return (
         worth_writing(mapping, item.properties, held.properties)
-        or item.lists != held.lists & band_lists
+        or item.lists != held.lists & set(managed_lists(mapping))
         or any((item.lead.person_id, workflow.key) not in past.enrolled for workflow in item.workflows)
         or any(task.key not in past.task_keys for task in item.tasks)
     )
@@ -136,17 +202,24 @@ def _may_need_write(item: Desired, held: Contact | None, past: Past, services: S
 def _keep(
     conn: sa.Connection,
     plan: Plan,
-    candidates: Sequence[Desired],
+    scene: _Scene,
     current: Mapping[str, Contact],
     now: datetime,
     run_id: int | None,
+    *,
+    releases: str | None,
 ) -> None:
     if plan.changes:
         changing = {getattr(change, "person_id", None) for change in plan.changes}
         score_ids = {
-            item.lead.person_id: item.lead.score_id for item in candidates if item.lead.person_id in changing
+            item.lead.person_id: item.lead.score_id
+            for item in scene.candidates
+            if item.lead.person_id in changing
         }
-        plans.save(conn, plan, score_ids, before_images(plan.changes, current), now, run_id)
+        before = before_images(plan.changes, current)
+        plans.save(conn, plan, score_ids, before, now, run_id, releases=releases)
+    elif releases is not None:  # nobody is concerned: there is no plan to release them by
+        switches.turn(conn, "released_rules", releases, now)
 
 
 def before_images(changes: Sequence[Change], current: Mapping[str, Contact]) -> dict[str, Before]:
@@ -157,6 +230,12 @@ def before_images(changes: Sequence[Change], current: Mapping[str, Contact]) -> 
             case SetProperties() if change.contact_id in current:
                 held = current[change.contact_id].properties
                 images[change.key] = {name: held.get(name, "") for name in change.properties}
+            case EnrolInWorkflow() if change.contact_id in current:
+                contact = current[change.contact_id]
+                images[change.key] = {
+                    "member": change.list_name in contact.lists,
+                    change.trigger_property: contact.properties.get(change.trigger_property, ""),
+                }
             case AddToList() | RemoveFromList() if change.contact_id in current:
                 images[change.key] = {"member": change.list_name in current[change.contact_id].lists}
             case _:
@@ -165,20 +244,26 @@ def before_images(changes: Sequence[Change], current: Mapping[str, Contact]) -> 
 
 
 def _drop_quiet(
-    conn: sa.Connection,
-    plan: Plan,
-    waiting: Sequence[Waiting],
-    candidates: Sequence[Desired],
-    current: Mapping[str, Contact],
-    now: datetime,
+    conn: sa.Connection, plan: Plan, scene: _Scene, current: Mapping[str, Contact], now: datetime
 ) -> None:
     """Leads the plan does not touch are done waiting; what was read of them is remembered."""
     changing = {getattr(change, "person_id", None) for change in plan.changes}
-    mirror.drop_waiting(conn, [row for row in waiting if row.person_id not in changing])
+    mirror.drop_waiting(conn, [row for row in scene.waiting if row.person_id not in changing])
     read = {
         item.lead.person_id: current[item.lead.contact_id]
-        for item in candidates
+        for item in scene.candidates
         if item.lead.contact_id in current and item.lead.person_id not in changing
     }
-    score_ids = {item.lead.person_id: item.lead.score_id for item in candidates}
+    score_ids = {item.lead.person_id: item.lead.score_id for item in scene.candidates}
     mirror.save(conn, read, score_ids, now)
+
+
+def _note_edits(conn: sa.Connection, plan: Plan, scene: _Scene, current: Mapping[str, Contact]) -> None:
+    """Other people's edits are remembered until they end, so that the next plan knows them for theirs."""
+    edits: dict[int, dict[str, str]] = {
+        item.lead.person_id: {} for item in scene.candidates if item.lead.contact_id in current
+    }
+    for item in plan.withheld:
+        if item.reason == "human_edit":
+            edits[item.person_id][item.subject] = item.value
+    mirror.note_edits(conn, edits)

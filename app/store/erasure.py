@@ -37,6 +37,7 @@ PURGES = {
     "unwritten": BY_PERSON,
     "mirror": f"{BY_PERSON} OR {BY_CONTACT}",
     "ledger": f"{BY_PERSON} OR {BY_CONTACT}",
+    "assignment": BY_PERSON,
     "hint": BY_CONTACT,
     "merge": "ARRAY[kept_person_id, merged_person_id] && CAST(:persons AS bigint[])",
     "identity": "id = ANY(CAST(:identities AS bigint[]))",

@@ -163,10 +163,42 @@ def done_once(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[set[tuple
     return enrolled, task_keys
 
 
+def count_since(conn: sa.Connection, since: datetime) -> dict[str, int]:
+    """Enrolments and tasks begun since a moment, by kind: what went out, or may have."""
+    query = (
+        sa.select(table.c.kind, sa.func.count())
+        .where(
+            table.c.kind.in_([EnrolInWorkflow.__name__, CreateTask.__name__]),
+            table.c.state.in_(["intent", "done"]),
+            table.c.intended_at > since,
+        )
+        .group_by(table.c.kind)
+    )
+    return {kind: count for kind, count in conn.execute(query)}  # noqa: C416 - dict() of rows does not type-check
+
+
 def of_person(conn: sa.Connection, person_id: int, limit: int = 50) -> list[LedgerRow]:
     """The newest writes about one person, newest first."""
     query = sa.select(table).where(table.c.person_id == person_id).order_by(table.c.id.desc()).limit(limit)
     return _read(conn, query)
+
+
+def of_run(conn: sa.Connection, run_id: int) -> list[LedgerRow]:
+    """What a run wrote, or may have written, oldest first."""
+    query = sa.select(table).where(table.c.run_id == run_id, table.c.state.in_(["intent", "done"]))
+    return _read(conn, query.order_by(table.c.id))
+
+
+def runs_that_wrote(conn: sa.Connection, limit: int) -> list[tuple[int, datetime, int]]:
+    """The newest runs with writes of theirs: (run, its first write, number of writes)."""
+    query = (
+        sa.select(table.c.run_id, sa.func.min(table.c.intended_at), sa.func.count())
+        .where(table.c.run_id.is_not(None), table.c.state.in_(["intent", "done"]))
+        .group_by(table.c.run_id)
+        .order_by(table.c.run_id.desc())
+        .limit(limit)
+    )
+    return [(run_id, at, count) for run_id, at, count in conn.execute(query)]
 
 
 def rejected_count(conn: sa.Connection, since: datetime) -> int:

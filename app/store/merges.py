@@ -39,6 +39,18 @@ FOLLOW = [
     sa.text(f"UPDATE {table} SET person_id = :kept WHERE person_id = :merged")  # noqa: S608  constants only
     for table in ("mirror", "ledger")
 ]
+# Who was in two arms of one experiment is left out of its analysis; the kept person's arm stays in force.
+BOTH_ARMS = sa.text("""
+    UPDATE assignment SET excluded = 'a merge of two people of different arms'
+    FROM assignment other
+    WHERE assignment.person_id = :kept AND other.person_id = :merged
+      AND assignment.experiment_id = other.experiment_id
+      AND (assignment.arm <> other.arm OR other.excluded IS NOT NULL)
+""")
+FOLLOW_ARM = sa.text("""
+    UPDATE assignment SET person_id = :kept WHERE person_id = :merged AND experiment_id NOT IN (
+        SELECT experiment_id FROM assignment WHERE person_id = :kept)
+""")
 FOLLOW_BACK = [
     sa.text(f"""
         UPDATE {table} SET person_id = :merged WHERE person_id = :kept AND contact_id IN (
@@ -83,7 +95,7 @@ def regroup(
     for (kept, merged), ids in sorted(handed.items()):
         conn.execute(NOTE, {"kept": kept, "merged": merged, "ids": ids, "reason": reason, "at": at})
     for merged, kept in sorted(merges.items()):
-        for statement in FOLLOW:
+        for statement in (BOTH_ARMS, FOLLOW_ARM, *FOLLOW):
             conn.execute(statement, {"merged": merged, "kept": kept})
     for statement in FORGET_DERIVED:
         conn.execute(statement, {"merged": sorted(merges)})

@@ -11,8 +11,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.changes import Contact
+from app.domain.edits import Memory
+from app.store.schema import feature, ledger, unwritten
 from app.store.schema import mirror as table
-from app.store.schema import unwritten
+
+LIST_SIZES = sa.text("""
+    SELECT name, (
+        SELECT count(*) FROM (
+            SELECT FROM mirror WHERE name = ANY(mirror.lists) LIMIT :at_most) AS members)
+    FROM unnest(CAST(:names AS text[])) AS name
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,16 @@ def wait(
             ),
             rows,
         )
+
+
+def wait_everyone(conn: sa.Connection, at: datetime) -> None:
+    """Put everybody who was ever scored on the work list, behind those who wait there."""
+    everyone = sa.select(feature.c.person_id, sa.literal(at), sa.false())
+    conn.execute(
+        insert(unwritten)
+        .from_select(["person_id", "since", "hot"], everyone)
+        .on_conflict_do_nothing(index_elements=[unwritten.c.person_id])
+    )
 
 
 def waiting(conn: sa.Connection, limit: int, *, hot_only: bool = False) -> list[Waiting]:
@@ -88,6 +106,44 @@ def read(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
         row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists))
         for row in conn.execute(query)
     }
+
+
+def memories(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Memory]:
+    """What we remember of each person's contact, with what was sent to it and never answered."""
+    people = sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))
+    query = sa.select(ledger.c.person_id, ledger.c.change).where(
+        ledger.c.state == "intent", ledger.c.person_id == sa.any_(people)
+    )
+    unsettled: dict[int, dict[str, set[str]]] = {}
+    for person_id, change in conn.execute(query):
+        for name, value in change.get("properties", {}).items():
+            unsettled.setdefault(person_id, {}).setdefault(name, set()).add(value)
+    rows = conn.execute(sa.select(table).where(table.c.person_id == sa.any_(people)))
+    return {
+        row.person_id: Memory(row.contact_id, row.properties, row.edited, unsettled.get(row.person_id, {}))
+        for row in rows
+    }
+
+
+def note_edits(conn: sa.Connection, edits: Mapping[int, Mapping[str, str]]) -> None:
+    """Replace what is known of other people's edits, by person: property -> value; {} for none."""
+    rows = [{"of_person": person_id, "found": dict(found)} for person_id, found in sorted(edits.items())]
+    if rows:
+        found = sa.bindparam("found", type_=table.c.edited.type)
+        conn.execute(
+            sa.update(table)
+            .where(table.c.person_id == sa.bindparam("of_person"), table.c.edited != found)
+            .values(edited=found),
+            rows,
+        )
+
+
+def list_sizes(conn: sa.Connection, names: Sequence[str], at_most: int) -> dict[str, int]:
+    """The members of each of these lists, as last written or read. Counting ends at `at_most`: how large a
+    larger list is does not matter, and is not worth a walk through it.
+    """
+    rows = conn.execute(LIST_SIZES, {"names": list(names), "at_most": at_most})
+    return {name: members for name, members in rows}  # noqa: C416 - dict() of rows does not type-check
 
 
 def score_ids(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, int]:

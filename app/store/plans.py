@@ -22,13 +22,17 @@ RELEASED = sa.text("""
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A plan with when it was made and how far it went: shown, applying or applied."""
+    """A plan with when it was made and how far it went: shown, applying or applied. `undoes` is the run whose
+    writes it takes back, `releases` the rules whose enrolments and tasks it lets go.
+    """
 
     plan: Plan
     state: str
     made_at: datetime
     score_ids: Mapping[int, int]
     before: Mapping[str, Mapping[str, Any]]
+    undoes: int | None = None
+    releases: str | None = None
 
 
 def save(
@@ -38,6 +42,9 @@ def save(
     before: Mapping[str, Mapping[str, Any]],
     at: datetime,
     run_id: int | None = None,
+    *,
+    undoes: int | None = None,
+    releases: str | None = None,
 ) -> None:
     """Keep a plan under its fingerprint, with the score of each person that caused it and, by change key,
     what HubSpot held before.
@@ -54,12 +61,14 @@ def save(
         "counts": dict(plan.counts),
         "score_ids": {str(person): score for person, score in score_ids.items()},
         "before": dict(before),
+        "undoes": undoes,
+        "releases": releases,
     }
     statement = insert(table).values(row)
     conn.execute(
         statement.on_conflict_do_update(
             index_elements=[table.c.fingerprint],
-            set_={"made_at": at, "unsafe": statement.excluded.unsafe},
+            set_={name: statement.excluded[name] for name in ("made_at", "unsafe", "releases")},
             where=table.c.state == "shown",
         )
     )
@@ -81,6 +90,8 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
         made_at=row["made_at"],
         score_ids={int(person): score for person, score in row["score_ids"].items()},
         before=row["before"],
+        undoes=row["undoes"],
+        releases=row["releases"],
     )
 
 
@@ -89,6 +100,18 @@ def mark(conn: sa.Connection, fingerprint: str, state: str, at: datetime) -> Non
     applied_at = at if state == "applied" else None
     conn.execute(
         sa.update(table).where(table.c.fingerprint == fingerprint).values(state=state, applied_at=applied_at)
+    )
+
+
+def alert_once(conn: sa.Connection, fingerprint: str, at: datetime) -> bool:
+    """Note that a plan's waiting is told. False when it was told before."""
+    return (
+        conn.execute(
+            sa.update(table)
+            .where(table.c.fingerprint == fingerprint, table.c.alerted_at.is_(None))
+            .values(alerted_at=at)
+        ).rowcount
+        > 0
     )
 
 

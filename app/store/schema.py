@@ -298,6 +298,9 @@ plan = sa.Table(
     sa.Column("score_ids", JSONB, nullable=False, comment="person id -> the score that caused the changes"),
     sa.Column("before", JSONB, nullable=False, comment="change key -> what HubSpot held"),
     sa.Column("applied_at", Stamp),
+    sa.Column("undoes", Id, comment="the run whose writes it takes back"),
+    sa.Column("releases", Key, comment="the rules it releases for enrolments and tasks when it is applied"),
+    sa.Column("alerted_at", Stamp, comment="when its waiting was logged: once"),
 )
 
 ledger = sa.Table(
@@ -323,6 +326,12 @@ ledger = sa.Table(
 )
 sa.Index("ix_ledger_person", ledger.c.person_id, ledger.c.id.desc())
 sa.Index("ix_ledger_intent", ledger.c.id, postgresql_where=ledger.c.state == "intent")
+sa.Index(
+    "ix_ledger_sent",
+    ledger.c.intended_at,
+    postgresql_where=ledger.c.kind.in_(["EnrolInWorkflow", "CreateTask"]),
+)
+sa.Index("ix_ledger_run", ledger.c.run_id)
 sa.Index("ix_ledger_once", ledger.c.kind, ledger.c.person_id, ledger.c.subject)
 
 # People whose score or counts changed since HubSpot was last considered for them: the work list of
@@ -347,7 +356,44 @@ mirror = sa.Table(
     sa.Column("lists", ARRAY(sa.Text), nullable=False),
     sa.Column("score_id", Id, comment="the score these values show"),
     sa.Column("updated_at", Stamp, nullable=False),
+    sa.Column(
+        "edited", JSONB, nullable=False, server_default="{}", comment="property -> what a person set instead"
+    ),
 )
+
+# What a person decided for the whole installation: writes paused, rules released.
+switch = sa.Table(
+    "switch",
+    metadata,
+    sa.Column("name", Key, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("set_at", Stamp, nullable=False),
+)
+
+# The choice and the outcome of an experiment are fixed when it starts.
+experiment = sa.Table(
+    "experiment",
+    metadata,
+    _id(),
+    sa.Column("salt", Key, nullable=False),
+    sa.Column("holdout_share", sa.Double, nullable=False),
+    sa.Column("outcome", Key, nullable=False),
+    sa.Column("horizon_days", sa.Integer, nullable=False),
+    sa.Column("started_at", Stamp, nullable=False),
+    sa.Column("ended_at", Stamp),
+)
+
+assignment = sa.Table(
+    "assignment",
+    metadata,
+    sa.Column("experiment_id", Id, sa.ForeignKey("experiment.id"), primary_key=True),
+    sa.Column("person_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("arm", Key, nullable=False, comment="treated, holdout"),
+    sa.Column("stratum", Key, nullable=False, comment="the band at assignment"),
+    sa.Column("assigned_at", Stamp, nullable=False),
+    sa.Column("excluded", sa.Text, comment="why it is left out of the analysis"),
+)
+sa.Index("ix_assignment_person_id", assignment.c.person_id)
 
 # --- runs ------------------------------------------------------------------------------------------------
 

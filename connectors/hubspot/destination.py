@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -35,13 +35,16 @@ Writer = Callable[[Iterator[Any]], Iterator[Outcome]]
 
 
 class HubSpotDestination:
-    """The Destination port on one portal. `list_prefix` is how the names of our lists begin."""
+    """The Destination port on one portal. `list_prefix` is how the names of our lists begin; membership of
+    the list named `pilot` is told as well, whoever made it.
+    """
 
     name = "hubspot"
 
-    def __init__(self, client: HubSpotClient, list_prefix: str = "Savia") -> None:
+    def __init__(self, client: HubSpotClient, list_prefix: str = "Savia", pilot: str = "") -> None:
         self._client = client
         self._list_prefix = list_prefix
+        self._pilot = pilot
         self._lists = Lists(client)
         self._schema = Schema(client, self._lists)
         self._writers: dict[type, Writer] = {
@@ -68,7 +71,7 @@ class HubSpotDestination:
         """The contacts by id, with the names of those of our lists they are on."""
         rows = list(read_rows(self._client, "contacts", contact_ids, ["email", *properties]))
         found = [str(row["id"]) for row in rows]
-        ours = self._lists.named(self._list_prefix) if rows else {}
+        ours = self._told_lists() if rows else {}
         names = {str(entry["listId"]): name for name, entry in ours.items()}
         joined = self._lists.memberships(found) if names else {}
         contacts = {}
@@ -77,6 +80,12 @@ class HubSpotDestination:
             email = row["properties"].get("email") or ""
             contacts[contact_id] = Contact(contact_id, email, values_of(row, properties), lists)
         return contacts
+
+    def _told_lists(self) -> dict[str, Mapping[str, Any]]:
+        found = self._lists.named(self._list_prefix)
+        if self._pilot and self._pilot not in found and (pilot := self._lists.find(self._pilot)) is not None:
+            found[self._pilot] = pilot
+        return found
 
     def find_applied(self, changes: Sequence[Change]) -> set[str]:
         return find_applied(self._client, self._lists, self._schema, changes)

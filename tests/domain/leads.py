@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from app.domain.brake import Limits
 from app.domain.changes import Contact
-from app.domain.desired import Desired, HubSpotMapping, LeadState, Texts, make_desired
-from app.domain.plan import Limits, Past
+from app.domain.desired import Desired, LeadState, Texts, make_desired
+from app.domain.gate import Gate, gate_values
+from app.domain.past import Past
+from app.domain.portal import HubSpotMapping
 from app.domain.records import Activity, Band, Reason, Score
 from mappings.load import load_mappings
 
@@ -17,12 +20,17 @@ WIDE = Limits(
     max_list_joins=10**6,
     max_enrolments=10**6,
     max_tasks=10**6,
+    max_enrolments_per_day=10**6,
+    max_tasks_per_day=10**6,
     max_band_moves=1.0,
     max_clears=1.0,
+    max_list_leaves=1.0,
     max_mean_score_move=100.0,
     minimum_population=50,
 )
 FRESH = Past(frozenset(), frozenset(), released_plans=1, population=60)
+OPEN = Gate(released=True)
+MARKETABLE = {MAPPING.mailability.marketable: "true"}
 REGISTERED = Activity("webinar_registration", "777", NOW, 1.0)
 ATTENDED = Activity("webinar_attendance", "run-1", NOW, 61.5)
 
@@ -61,6 +69,10 @@ def desired(person_id: int, value: int = 85, **changes: object) -> Desired:
 
 def contact(item: Desired, **properties: str) -> Contact:
     """The lead's contact as HubSpot holds it: in step with what is desired but for `properties`."""
+    answer = gate_values(item, "act", frozenset(), OPEN, MAPPING)
     return Contact(
-        item.lead.contact_id, item.lead.email, {**item.properties, **properties}, frozenset(item.lists)
+        item.lead.contact_id,
+        item.lead.email,
+        {**MARKETABLE, **item.properties, **answer, **properties},
+        frozenset(item.lists),
     )

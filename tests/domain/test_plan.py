@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.brake import Limits
 from app.domain.changes import (
     AddToList,
     Contact,
@@ -20,14 +21,20 @@ from app.domain.changes import (
     SetProperties,
 )
 from app.domain.desired import Desired
-from app.domain.plan import Limits, Past, canonical_place, make_plan
-from tests.domain.leads import ATTENDED, FRESH, MAPPING, NOW, WIDE, contact, desired
+from app.domain.gate import Gate
+from app.domain.past import Past
+from app.domain.plan import canonical_place, make_plan
+from tests.domain.leads import ATTENDED, FRESH, MAPPING, MARKETABLE, NOW, OPEN, WIDE, contact, desired
 
 
 def plan_of(
-    wanted: list[Desired], current: dict[str, Contact], past: Past = FRESH, limits: Limits = WIDE
+    wanted: list[Desired],
+    current: dict[str, Contact],
+    past: Past = FRESH,
+    limits: Limits = WIDE,
+    gate: Gate = OPEN,
 ) -> Plan:
-    return make_plan(wanted, current, past, MAPPING, limits, NOW)
+    return make_plan(wanted, current, past, MAPPING, limits, NOW, gate=gate)
 
 
 def settled(wanted: list[Desired]) -> tuple[dict[str, Contact], Past]:
@@ -45,7 +52,7 @@ def kinds(plan: Plan) -> list[str]:
 
 def test_a_new_hot_lead_gets_properties_list_enrolment_and_task_in_that_order() -> None:
     one = desired(1, 85)
-    plan = plan_of([one], {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, {})})
+    plan = plan_of([one], {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, MARKETABLE)})
     assert kinds(plan) == ["SetProperties", "AddToList", "EnrolInWorkflow", "CreateTask"]
 
 
@@ -64,7 +71,7 @@ def test_a_lead_that_changes_band_leaves_one_list_and_joins_the_other() -> None:
 def test_a_lead_is_enrolled_in_a_workflow_only_once() -> None:
     one = desired(1, 85)
     _, past = settled([one])
-    bare = {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, {})}
+    bare = {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, MARKETABLE)}
     assert not {"EnrolInWorkflow", "CreateTask"} & set(kinds(plan_of([one], bare, past)))
 
 
@@ -101,7 +108,8 @@ def test_a_contact_that_is_gone_from_hubspot_gets_nothing() -> None:
 def test_only_properties_of_ours_are_ever_set_on_a_known_contact() -> None:
     one = desired(1, 85)
     plan = plan_of(
-        [one], {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, {"jobtitle": "X"})}
+        [one],
+        {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, {**MARKETABLE, "jobtitle": "X"})},
     )
     written = {
         name for change in plan.changes if isinstance(change, SetProperties) for name in change.properties
@@ -113,7 +121,7 @@ def test_only_properties_of_ours_are_ever_set_on_a_known_contact() -> None:
 def test_the_first_plan_always_waits_for_a_person() -> None:
     one = desired(1, 20)
     first = replace(FRESH, released_plans=0)
-    current = {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, {})}
+    current = {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, MARKETABLE)}
     assert plan_of([one], current, first).unsafe == ("the first plan always waits for a person",)
     assert plan_of([one], current, FRESH).unsafe == ()
 
@@ -125,7 +133,9 @@ def test_the_first_plan_always_waits_for_a_person() -> None:
 def test_each_cap_is_named_with_its_setting_when_it_is_passed(setting: str, value: int) -> None:
     made = {"contact_id": ""} if setting == "max_new_contacts" else {}
     wanted = [desired(number, value, **made) for number in range(1, 4)]
-    current = {i.lead.contact_id: Contact(i.lead.contact_id, "", {}) for i in wanted if i.lead.contact_id}
+    current = {
+        i.lead.contact_id: Contact(i.lead.contact_id, "", MARKETABLE) for i in wanted if i.lead.contact_id
+    }
     assert plan_of(wanted, current, limits=replace(WIDE, **{setting: 3})).unsafe == ()
     (reason,) = plan_of(wanted, current, limits=replace(WIDE, **{setting: 2})).unsafe
     assert reason.endswith(f"{setting} is 2")
@@ -164,7 +174,7 @@ leads = st.lists(
 def world(found: list[tuple[int, int, str]]) -> tuple[list[Desired], dict[str, Contact]]:
     wanted = [desired(number, value, contact_id="" if how == "new" else None) for number, value, how in found]
     current = {
-        item.lead.contact_id: Contact(item.lead.contact_id, item.lead.email, {})
+        item.lead.contact_id: Contact(item.lead.contact_id, item.lead.email, MARKETABLE)
         for item, (_, _, how) in zip(wanted, found, strict=True)
         if how == "known"
     }
@@ -224,10 +234,10 @@ def test_changes_stand_in_canonical_order_and_each_key_once(found: list[tuple[in
 
 def test_the_same_plan_shown_later_has_the_same_fingerprint() -> None:
     one = desired(1, 85)
-    current = {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, {})}
+    current = {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, MARKETABLE)}
     later = NOW.replace(hour=13)
-    first = make_plan([one], current, FRESH, MAPPING, WIDE, NOW)
-    again = make_plan([one], current, FRESH, MAPPING, WIDE, later)
+    first = make_plan([one], current, FRESH, MAPPING, WIDE, NOW, gate=OPEN)
+    again = make_plan([one], current, FRESH, MAPPING, WIDE, later, gate=OPEN)
     assert first.fingerprint == again.fingerprint
     assert plan_of([desired(1, 84)], current).fingerprint != first.fingerprint
     assert plan_of([one], current, replace(FRESH, released_plans=2)).fingerprint != first.fingerprint

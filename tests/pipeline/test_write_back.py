@@ -107,7 +107,7 @@ def _tables(conn: sa.Connection) -> list[str]:
     return sa.inspect(conn).get_table_names()
 
 
-def test_a_contact_made_by_a_plan_is_listed_and_enrolled_by_the_same_plan(
+def test_a_contact_made_by_a_plan_is_listed_by_the_same_plan_and_not_enrolled_being_non_marketing(
     place: Town, living: Services
 ) -> None:
     plan = written_first(living)
@@ -119,12 +119,10 @@ def test_a_contact_made_by_a_plan_is_listed_and_enrolled_by_the_same_plan(
     joins = [c for c in plan.changes if isinstance(c, AddToList) and c.person_id in made]
     enrols = [c for c in plan.changes if isinstance(c, EnrolInWorkflow) and c.person_id in made]
     assert {change.person_id for change in joins} == set(made)
-    assert enrols
-    assert all(change.contact_id == "" for change in (*joins, *enrols))  # planned before the id was known
-    for change in (*joins, *enrols):
+    assert not enrols
+    assert all(change.contact_id == "" for change in joins)  # planned before the id was known
+    for change in joins:
         assert names[made[change.person_id].lower()] in place.portal.lists[change.list_name]
-    enrolled = {enrolment.contact_id for enrolment in place.portal.enrolments}
-    assert {names[made[change.person_id].lower()] for change in enrols} <= enrolled
     with living.database.connect() as conn:
         person = people.person_of(conn, next(iter(made.values()))) or 0
         keys = people.identities_of(conn, [person])[person]

@@ -11,14 +11,18 @@ import sqlalchemy as sa
 from app.domain.changes import Change, Contact, Outcome, Plan
 from app.pipeline.apply import Applied, apply_plan, writing
 from app.pipeline.pull import pull_source
+from app.pipeline.release import rules_of
 from app.pipeline.understand import rescore_touched
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
+from app.store import switches
 from tests.line import Town
 
 
 def learn(services: Services) -> None:
-    """Pull every source and score whom that touched."""
+    """Pull every source and score whom that touched; enrolments and tasks by the rules are released."""
+    with services.database.begin() as conn:
+        switches.turn(conn, "released_rules", rules_of(services), services.clock())
     for source in services.sources:
         pull_source(services, source, services.clock())
     while rescore_touched(services, services.clock()).more:

@@ -55,6 +55,7 @@ def contact_properties(lead: Lead, owner_id: str) -> dict[str, str]:
         "hs_additional_emails": lead.secondary_email,
         "hs_email_open": str(int(lead.propensity * 10)),
         "hs_email_click": str(int(lead.propensity * 4)),
+        "hs_marketable_status": "true",
         "hs_analytics_num_visits": str(int(lead.propensity * 8)),
     }
     return {name: value for name, value in known.items() if value}

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.values import same_value
 from connectors.hubspot.times import EPOCH, MILLISECOND, from_iso, to_iso, to_millis
-from connectors.hubspot.values import same_value, shows
+from connectors.hubspot.values import shows
 
 MOMENTS = st.integers(0, 4_000_000_000_000).map(lambda millis: EPOCH + millis * MILLISECOND)
 

@@ -122,6 +122,7 @@ CONTACT_PROPERTIES = (
         hs_email_delivered:number hs_email_open:number hs_email_click:number hs_email_bounce:number
         hs_email_replied:number hs_email_last_send_date:datetime hs_email_last_open_date:datetime
         hs_email_last_click_date:datetime hs_email_last_reply_date:datetime hs_email_last_email_name:string
+        hs_email_hard_bounce_reason_enum:string
         hs_email_optout:bool hs_marketable_status:bool hs_analytics_source:enumeration
         hs_analytics_num_visits:number hs_analytics_num_page_views:number
         hs_analytics_last_visit_timestamp:datetime num_conversion_events:number

@@ -1,0 +1,27 @@
+"""What a plan must know of what went before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.domain.edits import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was already done once and must not be done again, how many plans were ever released, and the
+    population: the leads HubSpot shows a score of ours for.
+
+    Enrolments and tasks of today are those of the last 24 hours; `list_sizes` are the members of each list of
+    ours, `memories` what we remember of a contact, by person.
+    """
+
+    enrolled: frozenset[tuple[int, str]]
+    task_keys: frozenset[str]
+    released_plans: int
+    population: int
+    enrolments_today: int = 0
+    tasks_today: int = 0
+    list_sizes: Mapping[str, int] = field(default_factory=dict)
+    memories: Mapping[int, Memory] = field(default_factory=dict)

@@ -1,0 +1,56 @@
+"""How long it takes from a webhook's arrival to the property in HubSpot, measured on what was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+# A write belongs to the deliveries its score was the first to take in: those that came after the score before
+# it. The oldest of them waited longest.
+MEASURE = sa.text("""
+    WITH written AS (
+        SELECT person_id, score_id, min(settled_at) AS settled_at
+        FROM (SELECT * FROM ledger ORDER BY id DESC LIMIT 5000) AS newest
+        WHERE state = 'done' AND kind IN ('SetProperties', 'CreateContact')
+          AND settled_at >= :since AND score_id IS NOT NULL
+        GROUP BY person_id, score_id
+    ), waited AS (
+        SELECT extract(epoch FROM w.settled_at - arrived.first_at) AS seconds
+        FROM written w
+        JOIN score s ON s.id = w.score_id
+        LEFT JOIN LATERAL (
+            SELECT scored_at FROM score WHERE score.person_id = s.person_id AND score.id < s.id
+            ORDER BY score.id DESC LIMIT 1) AS before ON true
+        CROSS JOIN LATERAL (
+            SELECT min(inbox.received_at) AS first_at
+            FROM identity i JOIN observation o ON o.identity_id = i.id JOIN inbox ON inbox.id = o.inbox_id
+            WHERE i.person_id = w.person_id AND inbox.received_at <= s.scored_at
+              AND inbox.received_at > coalesce(before.scored_at, '-infinity')) AS arrived
+        WHERE arrived.first_at IS NOT NULL
+    )
+    SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
+           percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds)
+    FROM waited
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Seconds from arrival to HubSpot: the median and the 95th percentile of so many writes."""
+
+    writes: int
+    p50: float | None
+    p95: float | None
+
+    def __str__(self) -> str:
+        if self.p50 is None or self.p95 is None:
+            return "nothing written that a webhook brought"
+        return f"p50 {self.p50:.1f} s, p95 {self.p95:.1f} s of {self.writes} writes"
+
+
+def measure(conn: sa.Connection, since: datetime) -> Freshness:
+    """Freshness of what was written since then, within the newest 5,000 rows of the ledger."""
+    writes, p50, p95 = conn.execute(MEASURE, {"since": since}).one()
+    return Freshness(writes, None if p50 is None else float(p50), None if p95 is None else float(p95))

@@ -1,0 +1,91 @@
+"""What an operator types: undo, pause, resume, release and the power table."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app.services import Services
+from app.store import switches
+from jobs.__main__ import main
+from tests.line import TOKEN, Town
+from tests.writing.acts import first_plan, learn, shown_of
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: sa.Engine, place: Town) -> None:
+    """An operator's shell: the town's HubSpot and the test's database."""
+    config = tmp_path / "config.toml"
+    config.write_text(f'[hubspot]\nbase_url = "{place.url}/hubspot"\n')
+    monkeypatch.setenv("SAVIA_CONFIG", str(config))
+    monkeypatch.setenv("DATABASE_URL", database.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", TOKEN)
+
+
+def is_paused(database: sa.Engine) -> bool:
+    with database.connect() as conn:
+        return switches.read(conn, "paused") is not None
+
+
+def fingerprint_in(text: str) -> str:
+    found = re.search(r"--apply (\w+)", text)
+    assert found
+    return found.group(1)
+
+
+@pytest.mark.usefixtures("desk")
+def test_an_operator_finds_a_run_sees_the_way_back_and_takes_it(
+    place: Town, living: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = shown_of(place)["lists"]
+    _, run_id = first_plan(living)
+    assert main(["undo"]) == 0
+    assert f"run {run_id}: " in capsys.readouterr().out
+    assert main(["undo", str(run_id)]) == 0
+    shown = capsys.readouterr().out
+    assert "enrolments started mail" in shown
+    assert main(["undo", str(run_id), "--apply", fingerprint_in(shown)]) == 0
+    assert shown_of(place)["lists"] == before
+    assert is_paused(living.database)
+    assert main(["resume"]) == 0
+    assert not is_paused(living.database)
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_release_is_shown_before_it_is_given(
+    place: Town, living: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn(living)
+    assert main(["write_back"]) == 0
+    shown = capsys.readouterr().out
+    assert "would have been enrolled or tasked" in shown
+    assert "EnrolInWorkflow" not in shown
+    assert main(["write_back", "--enrol"]) == 0
+    shown = capsys.readouterr().out
+    assert "EnrolInWorkflow" in shown
+    assert main(["write_back", "--apply", fingerprint_in(shown)]) == 0
+    assert place.portal.enrolments
+
+
+@pytest.mark.usefixtures("desk")
+def test_pause_says_why_and_a_second_resume_that_nothing_was_paused(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pause", "--reason", "mudanza"]) == 0
+    assert is_paused(database)
+    assert main(["resume"]) == main(["resume"]) == 0
+    assert "Nothing was paused" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_power_table_needs_a_rate_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["power"]) == 1
+    assert "--base-rate" in capsys.readouterr().err
+    assert main(["power", "--base-rate", "0.1", "--per-week", "100", "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)["table"]
+    row = next(one for one in table if (one["lift"], one["holdout_share"]) == (0.2, 0.5))
+    assert row["weeks"] == pytest.approx(row["contacts"] / 100)
