@@ -76,7 +76,7 @@ class Engine:
         url = database.url.render_as_string(hide_password=False)
         self._app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
-                conninfo=psycopg_url(url), min_size=1, max_size=3, timeout=5.0
+                conninfo=psycopg_url(url), min_size=1, max_size=2, timeout=5.0
             )
         )
         for step in steps:

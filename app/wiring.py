@@ -30,19 +30,22 @@ if TYPE_CHECKING:
     from connectors.hubspot.destination import HubSpotDestination
     from connectors.hubspot.source import HubSpotSource
 
+POOL = 6
+"""Connections of a worker: two steps, the lease of the writer, and the look-around."""
+
 EMBEDDED_FOLDER = Path("var/pg")
 """Where the embedded server keeps its data when no DATABASE_URL is given."""
 
 
 @contextmanager
-def open_services(environ: Mapping[str, str]) -> Iterator[Services]:
+def open_services(environ: Mapping[str, str], connections: int = POOL) -> Iterator[Services]:
     """Services for as long as the block lasts. Without DATABASE_URL the embedded server runs that long too.
 
     Raises BadConfig with every fault of settings and mappings.
     """
     settings = load_settings(environ)
     with _database_url(settings) as url:
-        services = make_services(settings, url)
+        services = make_services(settings, url, connections)
         try:
             yield services
         finally:
@@ -61,14 +64,14 @@ def _database_url(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
-def make_services(settings: Settings, database_url: str) -> Services:
-    """Everything the line runs on. No call is made to any vendor yet."""
+def make_services(settings: Settings, database_url: str, connections: int = POOL) -> Services:
+    """Everything the line runs on, over at most so many database connections. No vendor is called yet."""
     from connectors.zoom.attendee_report import AttendeeReport
 
     mappings = load_mappings()
     off = missing_secrets(settings.secrets)
     sources: dict[str, PullSource] = {}
-    database = make_engine(database_url)
+    database = make_engine(database_url, pool_size=connections)
     writer = Writer(database)
     destination: Destination | None = None
     contacts: ContactReader | None = None
@@ -231,7 +234,7 @@ def __getattr__(name: str) -> Any:
     log.set_up()
     settings = load_settings(os.environ)
     url = settings.secrets.database_url or _embedded_for_life()
-    return create_app(make_services(settings, url))
+    return create_app(make_services(settings, url, connections=1))  # deliveries have a door of their own
 
 
 def _embedded_for_life() -> str:

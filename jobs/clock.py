@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(_: argparse.Namespace, console: Console) -> int:
     """Returns when a signal stopped the clock."""
     log.set_up()
-    with open_services(os.environ) as services:
+    with open_services(os.environ, connections=1) as services:
         scheduler = make_clock(make_line(services), services.settings.schedule)
         scheduler.add_job(_say, IntervalTrigger(minutes=1), args=(services,), id="memory")
         for sign in (signal.SIGTERM, signal.SIGINT):

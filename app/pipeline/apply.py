@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -151,10 +151,13 @@ def _apply_lot(
         created = ledger.created_contacts(conn, fingerprint)
         begun = [change for change in lot if states.get(change.key, "intent") == "intent"]
         todo = [_with_contact(change, created) for change in begun]
+        people_ids = _people_of(todo)
+        shown, once = mirror.score_ids(conn, people_ids), ledger.done_once(conn, people_ids)
+        outcomes = list(_not_to_be_sent(todo, stored, shown))
+        outcomes += _done_elsewhere([item for item in todo if item.key not in states], *once)
         ledger.intend(
             conn, fingerprint, todo, stored.before, stored.score_ids, services.clock(), run_id, fence
         )
-        outcomes = list(_not_to_be_sent(todo, stored, mirror.score_ids(conn, _people_of(todo))))
     # A contact is upserted by its address: repeating it is safe and tells its id, which reading would not.
     unsure = [item for item in todo if item.key in states and not isinstance(item, CreateContact)]
     found = destination.find_applied(unsure) if unsure else set()
@@ -177,6 +180,20 @@ def _not_to_be_sent(
             yield Outcome(change.key, "rejected", "its contact could not be created")
         elif shown.get(person_id, 0) > stored.score_ids.get(person_id, 0):
             yield Outcome(change.key, "superseded", "HubSpot shows a newer score by now")
+
+
+def _done_elsewhere(
+    fresh: Sequence[Change], enrolled: Collection[tuple[int, str]], task_keys: Collection[str]
+) -> Iterator[Outcome]:
+    """What happens once per lead and another plan has done, or begun, since this one was made."""
+    for change in fresh:
+        match change:
+            case EnrolInWorkflow() if (change.person_id, change.workflow) in enrolled:
+                yield Outcome(change.key, "superseded", "another plan enrolled this lead")
+            case CreateTask() if change.key in task_keys:
+                yield Outcome(change.key, "superseded", "another plan made this task")
+            case _:
+                pass
 
 
 def _people_of(changes: Sequence[Change]) -> list[int]:

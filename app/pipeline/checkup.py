@@ -38,7 +38,7 @@ OLDEST_DELIVERY = timedelta(minutes=10)
 LONGEST_SILENCE = timedelta(days=7)
 """A week without a delivery of a vendor that is on is worth a look; fewer days can be a holiday."""
 
-CONNECTIONS = {"web": 5, "worker": 8, "clock": 2}
+CONNECTIONS = {"web": 5, "worker": 9, "clock": 1}
 """Database connections each process may open: 15 in all, where the smallest plans allow about 20."""
 
 

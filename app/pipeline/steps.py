@@ -167,7 +167,8 @@ def _write_turn(services: Services, now: datetime) -> list[str]:
     with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
         turn = _Turn(services, fence, run_id, report)
         with services.database.begin() as conn:
-            hot, unfinished = mirror.any_hot(conn), plans.interrupted(conn)
+            unfinished = plans.interrupted(conn)
+            hot = mirror.any_hot(conn) and not plans.setup_left(conn)
         waits: UnsafePlan | None = None
         if hot and unattended:
             try:
@@ -177,7 +178,7 @@ def _write_turn(services: Services, now: datetime) -> list[str]:
             else:
                 return ["write_back"]
         if unfinished:
-            turn.carry_on(unfinished[0], give_way=waits is None)
+            turn.carry_on(unfinished[0], give_way=hot and unattended and waits is None)
             return ["write_back"]
         if waits is not None:
             raise waits
@@ -242,5 +243,6 @@ def waiting(services: Services) -> list[str]:
         checks: dict[str, Callable[[], bool]] = {
             "absorb": lambda: inbox.waiting(conn)[0] > 0 or (can_reread and facts.any_hint(conn)),
             "rescore": lambda: people.any_touched(conn),
+            "write_back": lambda: bool(plans.interrupted(conn)) and switches.read(conn, "paused") is None,
         }
         return [name for name, has_work in checks.items() if has_work()]

@@ -15,13 +15,15 @@ LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
     """An engine for `DATABASE_URL` in any of its forms: `postgres://`, `postgresql://`, with a driver or not.
 
-    A server on another machine is spoken to over TLS unless the address itself says otherwise. Times come
-    back in UTC. Raises BadConfig for an address that is not PostgreSQL's, and on the first connection to a
-    server that is too old.
+    `pool_size` is the most connections it opens. A server on another machine is spoken to over TLS unless the
+    address itself says otherwise. Times come back in UTC. Raises BadConfig for an address that is not
+    PostgreSQL's, and on the first connection to a server that is too old.
     """
     engine = sa.create_engine(
         _address(url),
         pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=20,
         pool_pre_ping=True,
         hide_parameters=True,  # an error's text ends in logs, its parameters are people's names and words
         connect_args={"application_name": "savia", "connect_timeout": 10, "options": "-c timezone=UTC"},

@@ -132,3 +132,18 @@ def last_waiting(conn: sa.Connection) -> StoredPlan | None:
         sa.select(table.c.fingerprint, table.c.state).order_by(table.c.made_at.desc()).limit(1)
     ).first()
     return load(conn, newest.fingerprint) if newest is not None and newest.state == "shown" else None
+
+
+SETUP_LEFT = sa.text("""
+    SELECT EXISTS (
+        SELECT FROM plan CROSS JOIN LATERAL jsonb_array_elements(plan.changes) AS change
+        WHERE plan.state = 'applying' AND change ->> 'kind' IN ('EnsureProperty', 'EnsureList')
+          AND NOT EXISTS (
+            SELECT FROM ledger WHERE ledger.fingerprint = plan.fingerprint
+            AND ledger.change_key = change ->> 'key' AND ledger.state <> 'intent'))
+""")
+
+
+def setup_left(conn: sa.Connection) -> bool:
+    """Does an interrupted plan still have properties or lists to make? Without them writes are refused."""
+    return bool(conn.execute(SETUP_LEFT).scalar())
