@@ -1,0 +1,1 @@
+"""Real processes killed, frozen and cut off in the middle of the story: the end must be as on a quiet day."""
