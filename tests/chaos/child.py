@@ -8,6 +8,7 @@ SAVIA_CHAOS_DEATH: where this process kills itself, as `Death` in JSON.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import re
@@ -119,6 +120,7 @@ def _arm_answered(meets: Callable[[str], bool], end: Callable[[], None]) -> None
 
 
 def _prepare() -> Death | None:
+    faulthandler.register(signal.SIGUSR1)  # who hangs says where, into its log
     if moment := os.environ.get(MOMENT):
         score_as_of(datetime.fromisoformat(moment))
     death = Death(**json.loads(os.environ[DEATH])) if os.environ.get(DEATH) else None

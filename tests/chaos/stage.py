@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -122,6 +123,7 @@ class Stage:
         began = time.monotonic()
         while not self._asked(ready):
             if time.monotonic() - began > patience:
+                self._ask_where_they_hang()
                 raise StoryBroken(f"waited {patience:g} s for {what}: see the logs in {self.folder}")
             time.sleep(0.25)
         return time.monotonic() - began
@@ -176,6 +178,12 @@ class Stage:
     def verdict(self) -> Mapping[str, Any]:
         """The sandbox's count at this step."""
         return self.sandbox.play.counts()
+
+    def _ask_where_they_hang(self) -> None:
+        for name in self.crew.members:
+            if name != "web":
+                self.crew.strike(name, signal.SIGUSR1)
+        time.sleep(1.0)
 
     def _asked(self, ready: Callable[[], bool]) -> bool:
         """The database may be away just now: then it is not ready."""

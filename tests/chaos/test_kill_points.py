@@ -95,7 +95,9 @@ def test_a_job_killed_when(point: str, line: Line, undisturbed: dict[str, Any]) 
     line.at, line.death = POINTS[point]
     state = line.play()
     assert (state["lost"], state["duplicated"]) == (0, 0)
-    assert list(differences(undisturbed, state)) == []
+    assert state["facts"] == undisturbed["facts"]
+    # Scores written by their step may differ by what a day of decay moves: see settled().
+    assert list(differences(settled(undisturbed["hubspot"]), settled(state["hubspot"]))) == []
 
 
 # --- unattended writing, interrupted and overtaken by what webhooks bring ---------------------------------
