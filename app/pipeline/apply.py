@@ -154,7 +154,8 @@ def _apply_lot(
         people_ids = _people_of(todo)
         shown, once = mirror.score_ids(conn, people_ids), ledger.done_once(conn, people_ids)
         outcomes = list(_not_to_be_sent(todo, stored, shown))
-        outcomes += _done_elsewhere([item for item in todo if item.key not in states], *once)
+        known = {*states, *(outcome.key for outcome in outcomes)}
+        outcomes += _done_elsewhere([item for item in todo if item.key not in known], *once)
         ledger.intend(
             conn, fingerprint, todo, stored.before, stored.score_ids, services.clock(), run_id, fence
         )
@@ -232,6 +233,9 @@ def _settle(
             done.append((change, outcome))
     with services.database.begin() as conn:
         ledger.settle(conn, stored.plan.fingerprint, outcomes, now)
+        # A newer plan left out what this one had begun: the lead is looked at once more.
+        skipped = [by_key[item.key] for item in outcomes if item.status == "superseded"]
+        mirror.wait(conn, set(_people_of(skipped)) - {0}, now)
         _remember(conn, done, stored.score_ids, now)
 
 
