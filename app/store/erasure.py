@@ -58,7 +58,8 @@ def erase(conn: sa.Connection, contact_id: str, at: datetime) -> dict[str, int]:
     """Delete a HubSpot contact's person from every table of the line. Returns rows deleted, by table.
 
     Also for a contact we never knew there is a proof. Out of reach of this: raw deliveries in the inbox,
-    quarantined records and kept plans, which name people inside their JSON; those age out on their own.
+    quarantined records and kept plans, which name people inside their JSON; absorbed bodies and
+    plans are cleared after their `[keep]` days, a held record stays until it is replayed.
     """
     hold_people(conn)
     key = IdentityKey("hubspot", "contact_id", contact_id)
