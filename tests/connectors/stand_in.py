@@ -36,14 +36,20 @@ class Reply:
 Script = Callable[[Asked], Reply]
 
 
+class _Server(ThreadingHTTPServer):
+    """With room for a test's threads to call at once: the five of the library drop some on a busy machine."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class StandIn:
     """The server; `asked` is what it was sent, in order. Use as a context manager."""
 
     def __init__(self, script: Script) -> None:
         self.asked: list[Asked] = []
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(script))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler(script))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> StandIn:
