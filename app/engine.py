@@ -6,9 +6,7 @@ returns, so a job that is run twice does its work once. See ARCHITECTURE.md for 
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,29 +18,16 @@ from procrastinate import exceptions, jobs, manager
 from app.domain.errors import BadCredentials, TryLater, UnsafePlan
 from app.store import job_rows, slots
 from app.store.database import psycopg_url
+from app.watchdog import Watchdog
+from app.worker import Running, Worker
 
 log = logging.getLogger(__name__)
-
-QUEUE = "line"
-
-HEARTBEAT = 3.0
-"""Seconds between two signs of life of a worker."""
-
-STALLED_AFTER = 15
-"""Seconds without a sign of life after which a worker's job is given to another. A worker that was asked to
-stop gives none while it finishes its lots, which take at most half of this.
-"""
-
-LOOK_AROUND = 0.5
-"""Seconds between two looks for new deliveries and stalled jobs."""
 
 RETRY_AFTER = timedelta(seconds=30)
 """Wait before a step is tried again when the vendor did not say how long."""
 
-
 RETRY = procrastinate.RetryStrategy(max_attempts=4, linear_wait=10)
 """For a fault nobody foresaw: 10, 20 and 30 seconds later; then the job is a dead letter."""
-
 
 MENDED_AFTER = timedelta(minutes=10)
 """Wait before a step is tried again whose credentials a person must mend."""
@@ -60,7 +45,9 @@ class Step:
 
 
 class Engine:
-    """Defers steps and works them off. `wake` is asked twice a second which steps have work waiting."""
+    """Defers steps and works them off. `wake` is asked twice a second which steps have work waiting; a step
+    that never ends is `watchdog`'s concern.
+    """
 
     def __init__(
         self,
@@ -68,10 +55,13 @@ class Engine:
         steps: Sequence[Step],
         wake: Callable[[], Sequence[str]],
         clock: Callable[[], datetime],
+        watchdog: Watchdog | None = None,
     ) -> None:
         self._clock = clock
         self._database = database
         self._wake = wake
+        self._watchdog = watchdog or Watchdog()
+        self._running = Running(self._watchdog)
         self._steps = {step.name: step for step in steps}
         url = database.url.render_as_string(hide_password=False)
         self._app = procrastinate.App(
@@ -80,52 +70,59 @@ class Engine:
             )
         )
         for step in steps:
-            self._app.task(name=step.name, queue=QUEUE, priority=step.priority, retry=RETRY)(self._job(step))
+            self._app.task(
+                name=step.name, queue=step.name, priority=step.priority, retry=RETRY, pass_context=True
+            )(self._job(step))
         # Asking goes through the caller's own connection, so this side needs no pool.
         self._asking = manager.JobManager(procrastinate.SyncPsycopgConnector())
 
-    def _job(self, step: Step) -> Callable[[], None]:
-        def job() -> None:
-            now = self._clock()
-            try:
-                following = step.run(now)
-            except TryLater as reason:
-                log.info("%s: %s", step.name, reason)
-                self.defer(step.name, at=self._clock() + (reason.after or RETRY_AFTER))
-            except BadCredentials as reason:
-                log.error("%s: %s", step.name, reason)  # noqa: TRY400 - the message is the whole story
-                self.defer(step.name, at=self._clock() + MENDED_AFTER)
-            except UnsafePlan as reason:
-                log.warning("%s: %s", step.name, reason)
-            else:
-                for name in following:
-                    self.defer(name)
+    def _job(self, step: Step) -> Callable[[procrastinate.JobContext], None]:
+        def job(context: procrastinate.JobContext) -> None:
+            with self._running.running(context.job.id or 0, step.name):
+                self._run(step)
 
         return job
 
-    def defer(self, name: str, *, at: datetime | None = None) -> bool:
-        """Ask for a step to be run, now or `at`. False when one already waits: it will see the same work."""
+    def _run(self, step: Step) -> None:
+        try:
+            following = step.run(self._clock())
+        except TryLater as reason:
+            log.info("%s: %s", step.name, reason)
+            self.defer(step.name, after=reason.after or RETRY_AFTER)
+        except BadCredentials as reason:
+            log.error("%s: %s", step.name, reason)  # noqa: TRY400 - the message is the whole story
+            self.defer(step.name, after=MENDED_AFTER)
+        except UnsafePlan as reason:
+            log.warning("%s: %s", step.name, reason)
+        else:
+            for name in following:
+                self.defer(name)
+
+    def defer(self, name: str, *, after: timedelta | None = None) -> bool:
+        """Ask for a step to be run, now or `after` a wait. False when one already waits: it will see the same
+        work.
+        """
         with self._database.begin() as conn:
-            return self._defer_on(conn, name, at)
+            return self._defer_on(conn, name, after)
 
     def defer_slot(self, name: str, slot: datetime, now: datetime) -> bool:
         """Ask for a step on behalf of a clock's slot. However many clocks fire it, it is asked for once."""
         with self._database.begin() as conn:
             return slots.claim(conn, name, slot, now) and self._defer_on(conn, name, None)
 
-    def _defer_on(self, conn: sa.Connection, name: str, at: datetime | None) -> bool:
+    def _defer_on(self, conn: sa.Connection, name: str, after: timedelta | None) -> bool:
         """In the caller's transaction: the job exists when and only when that transaction commits.
 
         One job per step waits at a time; one that was put off is waited for, too.
         """
         job = jobs.Job(
             id=None,
-            queue=QUEUE,
+            queue=name,
             lock=None,
             queueing_lock=name,
             task_name=name,
             priority=self._steps[name].priority,
-            scheduled_at=at,
+            scheduled_at=None if after is None else job_rows.moment_after(conn, after),
         )
         try:
             with conn.begin_nested():
@@ -138,67 +135,13 @@ class Engine:
         """Work steps off until SIGTERM or SIGINT, finishing the lots under way. True when a signal ended it;
         False when it could not go on, and must be started again.
         """
-        return asyncio.run(self._work(concurrency))
-
-    async def _work(self, concurrency: int) -> bool:
-        asked_to_stop = asyncio.Event()
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(sign, asked_to_stop.set)
-        async with self._app.open_async():
-            tasks = [
-                asyncio.create_task(self._run_worker(concurrency)),
-                asyncio.create_task(self._look_around()),
-                asyncio.create_task(asked_to_stop.wait()),
-            ]
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                await _end(task)
-        return asked_to_stop.is_set()
-
-    async def _run_worker(self, concurrency: int) -> None:
-        await self._app.run_worker_async(
-            queues=[QUEUE],
-            concurrency=concurrency,
-            fetch_job_polling_interval=1.0,
-            update_heartbeat_interval=HEARTBEAT,
-            stalled_worker_timeout=STALLED_AFTER,
-            delete_jobs=jobs.DeleteJobCondition.SUCCESSFUL,
-            install_signal_handlers=False,
+        worker = Worker(
+            self._app,
+            self._database,
+            sorted(self._steps),
+            self._wake,
+            self.defer,
+            self._running,
+            self._watchdog,
         )
-
-    async def _look_around(self) -> None:
-        """Defer what the store shows to be waiting, and take over the jobs of workers that died."""
-        while True:
-            try:
-                for name in await asyncio.to_thread(self._wake):
-                    await asyncio.to_thread(self.defer, name)
-                await self._take_over()
-            except (sa.exc.OperationalError, sa.exc.TimeoutError) as reason:
-                log.warning("the database did not answer, looking again: %s", type(reason).__name__)
-            await asyncio.sleep(LOOK_AROUND)
-
-    async def _take_over(self) -> None:
-        """Give the jobs of workers that stopped to others. One worker at a time does this."""
-        held = self._app.job_manager
-        with self._database.begin() as conn:
-            if not job_rows.may_take_over(conn):
-                return
-            for job in await held.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER):
-                log.warning("taking over %s from a worker that stopped", job.task_name)
-                try:
-                    await held.retry_job(job)
-                except exceptions.UniqueViolation:
-                    # The step waits already and will see the same work: this job has nothing left to do.
-                    await held.finish_job(job, status=jobs.Status.ABORTED, delete_job=True)
-                except exceptions.ConnectorException as reason:
-                    log.warning("%s was finished meanwhile: %s", job.task_name, type(reason).__name__)
-            job_rows.keep_newest_dead_letters(conn)
-
-
-async def _end(task: asyncio.Task[object]) -> None:
-    """Cancel until it is over: one cancellation can be swallowed by a pool that waits for its database."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=1)
-    if not task.cancelled() and (failure := task.exception()) is not None:
-        log.error("the worker could not go on: %s", type(failure).__name__)
+        return worker.work(concurrency)
