@@ -22,7 +22,7 @@ from app.services import Services
 from app.store import embedded, migrate
 from app.store.call_slots import SharedLimit
 from app.store.database import make_engine
-from app.store.writer import Writer
+from app.store.writer import CALL_WITHIN, Writer
 from mappings.load import Mappings, load_mappings
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _hubspot(
         burst=SharedLimit(database, "hubspot", settings.hubspot.calls_per_10_seconds, BURST_SECONDS),
         searches=SharedLimit(database, "hubspot search", SEARCHES_PER_SECOND, 1),
         guard=writer,
+        write_within=CALL_WITHIN,
     )
     source = HubSpotSource(
         client,

@@ -20,6 +20,7 @@ from procrastinate import exceptions, jobs
 from procrastinate.worker import Worker as JobWorker
 
 from app.store import job_rows
+from app.store.database import LOST
 from app.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,7 @@ AWAY = 2.0
 LASTED = 10.0
 """A worker that could not go on for so many seconds is not begun again in this process."""
 
-LOST = (sa.exc.DBAPIError, sa.exc.TimeoutError, sa.exc.PendingRollbackError, exceptions.ConnectorException)
-"""What a database that is away, or comes back, is known by."""
+AWAY_OR_BACK = (*LOST, exceptions.ConnectorException)
 
 
 class Idle(Exception):
@@ -192,7 +192,7 @@ class Worker:
             self._watchdog.saw(A_LOOK)
             try:
                 await asyncio.to_thread(self._ask)
-            except LOST as reason:
+            except AWAY_OR_BACK as reason:
                 if not told:
                     log.warning("the database does not answer: waiting for it (%s)", type(reason).__name__)
                 told = True
@@ -241,7 +241,7 @@ class Worker:
         while True:
             try:
                 await asyncio.to_thread(self._look, pulse)
-            except LOST as reason:
+            except AWAY_OR_BACK as reason:
                 log.warning("the database did not answer, looking again: %s", type(reason).__name__)
                 failed += 1
                 if failed == FAILED_LOOKS:

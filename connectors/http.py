@@ -18,17 +18,20 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ContentDecodingError, Timeout
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from urllib3.util import Retry
 
 from app.domain.errors import BadCredentials, SaviaError, TryLater
+from connectors.deadlines import Deadlines, TimedAdapter
 
 USER_AGENT = "savia/1"
 THREADS = 8
 LONGEST_WAIT = timedelta(seconds=60)
 """A longer wait belongs to the job's schedule, not to a sleeping worker."""
+
+LONGEST_CALL = 60.0
+"""Seconds one call may last in all, from connecting to the last byte of the answer."""
 
 Explain = Callable[[int, Any, Mapping[str, str]], SaviaError | None]
 
@@ -43,7 +46,9 @@ class Answer:
 
 
 class CallLimit(Protocol):
-    """A window of calls, shared by whoever holds it. `seconds` is the window's length."""
+    """A window of calls, shared by whoever holds it. `seconds` is the window's length; 0 for a guard, which
+    refuses calls and is never waited for.
+    """
 
     seconds: float
 
@@ -154,6 +159,7 @@ class HttpSession:
         self._attempts = attempts
         self._sleep = sleep
         self._lock = threading.Lock()
+        self._deadlines = Deadlines()
         self._session = _new_session()
 
     def call(
@@ -167,8 +173,11 @@ class HttpSession:
         limits: Sequence[CallLimit] = (),
         repeatable: bool = True,
         on_unauthorized: Callable[[], None] | None = None,
+        within: float = LONGEST_CALL,
     ) -> Answer:
         """Send one call and answer with what came back, trying again where that is safe.
+
+        Each attempt is over `within` so many seconds of the moment a guard among the `limits` let it pass.
 
         A call that is not `repeatable` is sent again only when it was certainly not applied (refused
         connection, 4xx); otherwise it raises TryLater(maybe_applied=True). `on_unauthorized` (drop the
@@ -184,10 +193,10 @@ class HttpSession:
         }
         failures = 0
         while True:
-            self._wait_for(limits)
+            due_at = self._wait_for(limits) + within
             headers = self._auth()
             try:
-                answer = self._send(request, headers, repeatable=repeatable)
+                answer = self._send(request, headers, due_at, repeatable=repeatable)
                 if answer.status == 401 and on_unauthorized:
                     on_unauthorized()
                     on_unauthorized = None
@@ -200,27 +209,44 @@ class HttpSession:
                 self._back_off(failure, failures)
 
     def close(self) -> None:
+        self._deadlines.close()
         self._session.close()
 
-    def _wait_for(self, limits: Sequence[CallLimit]) -> None:
-        """The longest window first: a place in a short one is then used at the moment it was given for."""
+    def _wait_for(self, limits: Sequence[CallLimit]) -> float:
+        """The longest window first: a place in a short one is then used at the moment it was given for.
+
+        Returns the moment before a guard was asked: if this process is frozen from then on, the call is late.
+        """
+        ready_at = self._deadlines.clock()
         for limit in sorted(limits, key=lambda limit: limit.seconds, reverse=True):
             limit.wait()
+            if limit.seconds:
+                ready_at = self._deadlines.clock()
+        return ready_at
 
-    def _send(self, request: Mapping[str, Any], headers: Mapping[str, str], *, repeatable: bool) -> Answer:
+    def _send(
+        self, request: Mapping[str, Any], headers: Mapping[str, str], due_at: float, *, repeatable: bool
+    ) -> Answer:
         try:
-            response = self._session.request(
-                **request, headers=dict(headers), timeout=self._timeout, allow_redirects=False
-            )
+            with self._deadlines.until(due_at) as call:
+                response = self._session.request(
+                    **request, headers=dict(headers), timeout=self._timeout, allow_redirects=False
+                )
         except (requests.ConnectionError, Timeout, ChunkedEncodingError, ContentDecodingError) as failure:
-            self._count("no answer")
-            raise TryLater(
-                f"{self.vendor}: no complete answer; check its status page and the network if this goes on",
-                maybe_applied=not repeatable and not _never_sent(failure),
-            ) from None  # requests' own text holds the address with its query
+            raise self._unanswered(maybe_applied=not repeatable and not _never_sent(failure)) from None
+        if call.over:  # what looks whole may have been cut short
+            raise self._unanswered(maybe_applied=not repeatable)
         status = response.status_code
         self._count("429" if status == 429 else f"{status // 100}xx")
         return Answer(status, self._body(response, repeatable=repeatable), response.headers)
+
+    def _unanswered(self, *, maybe_applied: bool) -> TryLater:
+        """Without the text of requests' own error, which holds the address with its query."""
+        self._count("no answer")
+        return TryLater(
+            f"{self.vendor}: no complete answer; check its status page and the network if this goes on",
+            maybe_applied=maybe_applied,
+        )
 
     def _body(self, response: requests.Response, *, repeatable: bool) -> Any:
         """Parsed JSON, or None for nothing and for a failure told in another form (a proxy's HTML page)."""
@@ -269,7 +295,7 @@ class HttpSession:
 
 def _new_session() -> requests.Session:
     session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=THREADS, max_retries=Retry(0, read=False))
+    adapter = TimedAdapter(pool_connections=2, pool_maxsize=THREADS, max_retries=Retry(0, read=False))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.headers["User-Agent"] = USER_AGENT

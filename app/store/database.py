@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from app.domain.errors import BadConfig, Fault
 
 OLDEST_SERVER = 15
+LOST = (sa.exc.DBAPIError, sa.exc.TimeoutError, sa.exc.PendingRollbackError)
+"""What a database that is away, or was away a moment ago, is known by."""
+
 LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 

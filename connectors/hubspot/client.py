@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from connectors.http import Answer, CallLimit, HttpSession, RateLimit
+from connectors.http import LONGEST_CALL, Answer, CallLimit, HttpSession, RateLimit
 from connectors.hubspot.errors import explain
 from connectors.hubspot.paths import BatchVerb, ObjectType, Paths
 from connectors.hubspot.vendor_package import VendorPackage
@@ -28,7 +28,7 @@ class HubSpotClient:
 
     `burst` holds the plan's limit over BURST_SECONDS (100 calls on Free and Starter, 190 above), `searches`
     SEARCHES_PER_SECOND; several processes that call one portal must share both. `guard` is asked last before
-    each call and may refuse it.
+    each call and may refuse it; one that may change something is over `write_within` seconds of that.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class HubSpotClient:
         burst: CallLimit | None = None,
         searches: CallLimit | None = None,
         guard: CallLimit | None = None,
+        write_within: float = LONGEST_CALL,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.paths = Paths(api_version)
@@ -51,6 +52,7 @@ class HubSpotClient:
             sleep=sleep,
         )
         self._burst = burst or RateLimit(BURST_CALLS, BURST_SECONDS, sleep=sleep)
+        self._write_within = write_within
         self._limits = (self._burst, guard) if guard else (self._burst,)
         self._searches = searches or RateLimit(SEARCHES_PER_SECOND, 1, sleep=sleep)
 
@@ -95,4 +97,5 @@ class HubSpotClient:
         self.session.close()
 
     def _call(self, method: str, path: str, **request: Any) -> Answer:
-        return self.session.call(method, path, limits=self._limits, **request)
+        within = LONGEST_CALL if method == "GET" else self._write_within
+        return self.session.call(method, path, limits=self._limits, within=within, **request)

@@ -25,12 +25,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """`fault`: never answer, close without a word, or send half of the body."""
+    """`fault`: never answer, close without a word, send half of the body, or its bytes one by one, slowly."""
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    fault: Literal["", "hang", "hang_up", "cut"] = ""
+    fault: Literal["", "hang", "hang_up", "cut", "trickle"] = ""
 
 
 Script = Callable[[Asked], Reply]
@@ -107,7 +107,21 @@ class StandIn:
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(body[: len(body) // 2] if reply.fault == "cut" else body)
+        if reply.fault == "trickle":
+            self._trickle(handler, body)
+        else:
+            handler.wfile.write(body[: len(body) // 2] if reply.fault == "cut" else body)
+
+    def _trickle(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        """A byte now and then: no time-out that counts from byte to byte ever ends this."""
+        try:
+            for place in range(len(body)):
+                handler.wfile.write(body[place : place + 1])
+                handler.wfile.flush()
+                if self._closing.wait(0.1):
+                    return
+        except OSError:  # the client had enough
+            return
 
 
 def _encoded(body: Any) -> bytes:
