@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,24 +45,44 @@ def open_services(environ: Mapping[str, str], connections: int = POOL) -> Iterat
     Raises BadConfig with every fault of settings and mappings.
     """
     settings = load_settings(environ)
-    with _database_url(settings) as url:
-        services = make_services(settings, url, connections)
+    with _database(settings) as database:
+        services = make_services(settings, database.url, connections)
         try:
             yield services
         finally:
             services.database.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the database is. `keep_up` starts an embedded one again that was killed."""
+
+    url: str
+    keep_up: Callable[[], None]
+
+
 @contextmanager
-def _database_url(settings: Settings) -> Iterator[str]:
+def open_database(environ: Mapping[str, str]) -> Iterator[Database]:
+    """The database for as long as the block lasts, for whoever starts the other processes.
+
+    Raises BadConfig with every fault of settings and mappings.
+    """
+    settings = load_settings(environ)
+    load_mappings()
+    with _database(settings) as database:
+        yield database
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
     if settings.secrets.database_url:
-        yield settings.secrets.database_url
+        yield Database(settings.secrets.database_url, lambda: None)
         return
     with embedded.EmbeddedServer.start(EMBEDDED_FOLDER) as server:
         engine = make_engine(server.url)
         migrate.upgrade(engine)
         engine.dispose()
-        yield server.url
+        yield Database(server.url, server.keep_up)
 
 
 def make_services(settings: Settings, database_url: str, connections: int = POOL) -> Services:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -15,6 +17,7 @@ from app.config import Schedule
 from app.engine import Engine
 from app.services import Services
 from app.store import processes
+from app.watchdog import Watchdog
 from app.wiring import make_line, open_services
 from jobs.console import Console
 
@@ -23,6 +26,13 @@ HELP = "Ask for the scheduled steps when they are due, until SIGTERM."
 
 DAILY = 24 * 60
 MEMORY_MINUTES = 5
+
+SILENT_FOR = 600
+"""Seconds without a word of this process to the database after which it ends, to be started again: it hangs,
+or its machine's time was set back and the next slot is far off. A database that is away is no reason.
+"""
+
+A_WORD = "a word of the clock to its database"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +45,15 @@ def run(_: argparse.Namespace, console: Console) -> int:
     log.set_up()
     with open_services(os.environ, connections=1) as services:
         scheduler = make_clock(make_line(services), services.settings.schedule)
-        scheduler.add_job(_say, IntervalTrigger(minutes=1), args=(services,), id="memory")
+        watchdog = Watchdog()
+        scheduler.add_job(say, IntervalTrigger(minutes=1), args=(services, watchdog), id="memory")
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: scheduler.shutdown(wait=False))
         console.line(f"the clock runs: {', '.join(job.id for job in scheduler.get_jobs())}")
+        watchdog.expect(A_WORD, SILENT_FOR)
+        watchdog.start()
         scheduler.start()
+        watchdog.stop()
     return 0
 
 
@@ -67,9 +81,14 @@ def make_clock(line: Engine, schedule: Schedule) -> BlockingScheduler:
     return scheduler
 
 
-def _say(services: Services) -> None:
-    with services.database.begin() as conn:
-        processes.say(conn, "clock", services.clock())
+def say(services: Services, watchdog: Watchdog) -> None:
+    """What this process needs in memory, for `check`; and that it lives."""
+    try:
+        with services.database.begin() as conn:
+            processes.say(conn, "clock", services.clock())
+    except sa.exc.OperationalError as reason:  # no connection in time is another fault: one of ours hangs
+        logging.getLogger(__name__).warning("the database does not answer (%s)", type(reason).__name__)
+    watchdog.saw(A_WORD)
 
 
 def fire(line: Engine, name: str, period: timedelta) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app import log
-from app.wiring import open_services
+from app.domain.errors import SaviaError
+from app.wiring import open_database
 from jobs.console import Console
 
 NAME = "all"
@@ -24,6 +25,7 @@ SHORTEST_WAIT, LONGEST_WAIT = 0.5, 30.0
 
 HEALTHY_AFTER = 60.0
 STOP_WITHIN = 15.0
+KEEP_UP_EVERY = 3.0
 
 
 @dataclass(slots=True)
@@ -40,12 +42,17 @@ class Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps children running. Every exit is a failure, whatever its code: none of them should ever end."""
+    """Keeps children running. Every exit is a failure, whatever its code: none of them should ever end.
+
+    `keep_up` does the same for the database, which is no child.
+    """
 
     children: Sequence[Child]
     environ: Mapping[str, str]
     say: Callable[[str], None]
+    keep_up: Callable[[], None] = lambda: None
     stopping: threading.Event = field(default_factory=threading.Event)
+    kept_up_at: float = 0.0
 
     def run(self) -> None:
         """Blocks until `stopping` is set, then stops the children."""
@@ -53,9 +60,19 @@ class Supervisor:
             while not self.stopping.is_set():
                 for child in self.children:
                     self._look_after(child, time.monotonic())
+                self._keep_up(time.monotonic())
                 self.stopping.wait(0.2)
         finally:
             self._stop()
+
+    def _keep_up(self, now: float) -> None:
+        if now - self.kept_up_at < KEEP_UP_EVERY:
+            return
+        try:
+            self.keep_up()
+        except SaviaError as reason:
+            self.say(f"the database does not start: {reason}")
+        self.kept_up_at = time.monotonic()
 
     def _look_after(self, child: Child, now: float) -> None:
         if child.process is not None:
@@ -94,12 +111,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Returns when a signal stopped everything."""
     log.set_up()
-    with open_services(os.environ) as services:
-        url = services.database.url.render_as_string(hide_password=False)
-        services.database.dispose()
-        supervisor = Supervisor(
-            children_of(args.bind, args.port), {**os.environ, "DATABASE_URL": url}, console.line
-        )
+    with open_database(os.environ) as database:
+        environ = {**os.environ, "DATABASE_URL": database.url}
+        children = children_of(args.bind, args.port)
+        supervisor = Supervisor(children, environ, console.line, database.keep_up)
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: supervisor.stopping.set())
         console.line(f"Savia runs on http://{args.bind}:{args.port}/setup - Ctrl-C stops it")

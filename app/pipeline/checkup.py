@@ -12,7 +12,7 @@ from app.domain.changes import Problem
 from app.domain.deprecations import end_problems
 from app.domain.desired import wanted_schema
 from app.domain.errors import SaviaError
-from app.pipeline import release
+from app.pipeline import release, steps
 from app.pipeline.score_checkup import score_problems, score_state
 from app.services import Services
 from app.store import (
@@ -68,6 +68,7 @@ def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> 
         with services.database.connect() as conn:
             state |= _store_state(conn, services, now)
             problems += _store_problems(conn, services, now)
+            problems += _release_problems(conn, services)
             problems += score_problems(conn, services)
             problems += _silent(conn, services, now)
     except sa.exc.OperationalError:
@@ -89,7 +90,7 @@ def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict
     waiting, oldest = inbox.waiting(conn)
     last = {source: runs.last(conn, f"sync {source}") for source in services.sources}
     return {
-        "migrations at head": migrate.at_head(services.database),
+        "schema": migrate.standing(services.database),
         "deliveries waiting": waiting,
         "oldest delivery": oldest,
         "leads to score": people.any_touched(conn),
@@ -139,6 +140,16 @@ def _store_problems(conn: sa.Connection, services: Services, now: datetime) -> I
         reasons = "; ".join(stored.plan.unsafe)
         message = f"{stored.plan.fingerprint} waits for you ({reasons}): python -m jobs write_back"
         yield Problem("warning", "plan", message)
+
+
+def _release_problems(conn: sa.Connection, services: Services) -> Iterator[Problem]:
+    """What tells that another release than this one was here."""
+    if migrate.standing(services.database) == "newer":
+        message = "is newer than the code: fine after a rollback by one release, not by more"
+        yield Problem("warning", "schema", message)
+    if unknown := job_rows.unknown_steps(conn, steps.NAMES):
+        message = f"{', '.join(unknown)} wait for a release that knows them: deploy it, or leave them be"
+        yield Problem("warning", "jobs", message)
 
 
 def _silent(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:

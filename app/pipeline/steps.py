@@ -19,7 +19,18 @@ from app.pipeline.texts import read_new_texts
 from app.pipeline.understand import rescore_due, rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import facts, inbox, mirror, models, people, plans, processes, runs, switches
+from app.store import (
+    hints,
+    inbox,
+    mirror,
+    models,
+    plans,
+    processes,
+    runs,
+    switches,
+    touched,
+    writer,
+)
 from app.store.tidy import LOT, clear_old
 
 log = logging.getLogger(__name__)
@@ -28,14 +39,22 @@ LONGEST_STEP = timedelta(seconds=6)
 """A step that has more to do hands over after this: SIGTERM is obeyed and other work gets its turn."""
 
 
+NAMES = (
+    "absorb", "rescore", "write_back", "read_texts", "sync", "decay", "watch", "report_memory", "tidy",
+)  # fmt: skip
+"""The steps this release knows."""
+
 WATCH_EVERY = timedelta(days=1)
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run did, filled in as it goes."""
+    """What a run did, filled in as it goes. One that is `empty` in the end, having found nothing to do, is
+    not kept: two workers may see the same work, and one of them comes too late for it.
+    """
 
     result: dict[str, Any] = field(default_factory=dict)
+    empty: bool = False
 
 
 @contextmanager
@@ -55,7 +74,10 @@ def recorded(services: Services, job: str, now: datetime) -> Iterator[tuple[int,
         raise
     finally:
         with services.database.begin() as conn:
-            runs.finish(conn, run_id, services.clock(), result=report.result, error=error)
+            if report.empty and error is None:
+                runs.drop(conn, run_id)
+            else:
+                runs.finish(conn, run_id, services.clock(), result=report.result, error=error)
 
 
 def absorb(services: Services, now: datetime) -> list[str]:
@@ -64,6 +86,7 @@ def absorb(services: Services, now: datetime) -> list[str]:
         done = absorb_lot(services, now)
         again = reread_contacts(services, now)
         report.result = {**done.numbers(), "reread": again.records}
+        report.empty = not (done.records or again.records)
     more = ["absorb"] if done.more or again.more else []
     return [*more, "rescore", *_reading(services)] if done.touched or again.touched else more
 
@@ -73,6 +96,7 @@ def rescore(services: Services, now: datetime) -> list[str]:
     with recorded(services, "rescore", now) as (_, report):
         done = rescore_touched(services, now)
         report.result = {"leads": done.leads, "changed": done.changed}
+        report.empty = not done.leads
     return ["rescore", "write_back"] if done.more else ["write_back"]
 
 
@@ -166,6 +190,7 @@ def _write_turn(services: Services, now: datetime) -> list[str]:
     unattended = services.settings.write_back.unattended
     with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
         turn = _Turn(services, fence, run_id, report)
+        report.empty = True
         with services.database.begin() as conn:
             unfinished = plans.interrupted(conn)
             hot = mirror.any_hot(conn) and not plans.setup_left(conn)
@@ -204,6 +229,7 @@ class _Turn:
         """Make the plan for what waits now and begin it. Is there more to do?"""
         shown = show_plan(self.services, now, hot_only=hot_only, run_id=self.run_id)
         plan = shown.plan
+        self.report.empty = not (shown.leads or plan.changes)
         self.report.result |= {"leads": shown.leads, "plan": plan.fingerprint, "counts": dict(plan.counts)}
         if not plan.changes:
             return shown.more
@@ -211,6 +237,7 @@ class _Turn:
 
     def carry_on(self, fingerprint: str, *, give_way: bool) -> None:
         """Go on with a plan that was interrupted."""
+        self.report.empty = False
         self._apply(fingerprint, released=True, give_way=give_way)
 
     def _apply(self, fingerprint: str, *, released: bool, give_way: bool) -> bool:
@@ -237,12 +264,19 @@ class _Turn:
 
 
 def waiting(services: Services) -> list[str]:
-    """The steps that the store shows to have work: an enqueue that was lost loses nothing."""
+    """The steps that the store shows to have work which nobody does: an enqueue that was lost loses nothing.
+
+    What another worker holds just now wakes nobody.
+    """
     can_reread = services.contacts is not None
     with services.database.begin() as conn:
         checks: dict[str, Callable[[], bool]] = {
-            "absorb": lambda: inbox.waiting(conn)[0] > 0 or (can_reread and facts.any_hint(conn)),
-            "rescore": lambda: people.any_touched(conn),
-            "write_back": lambda: bool(plans.interrupted(conn)) and switches.read(conn, "paused") is None,
+            "absorb": lambda: inbox.can_take(conn) or (can_reread and hints.can_take(conn)),
+            "rescore": lambda: touched.can_take(conn),
+            "write_back": lambda: (
+                bool(plans.interrupted(conn))
+                and switches.read(conn, "paused") is None
+                and writer.can_be_taken(conn)
+            ),
         }
         return [name for name, has_work in checks.items() if has_work()]

@@ -12,15 +12,27 @@ OLDEST_SERVER = 15
 LOST = (sa.exc.DBAPIError, sa.exc.TimeoutError, sa.exc.PendingRollbackError)
 """What a database that is away, or was away a moment ago, is known by."""
 
+AWAY_FROM_HERE = {
+    "sslmode": "require",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""For a server on another machine: TLS, and a connection that died without a word is found out in half a
+minute, not after the two hours of the operating system.
+"""
+
 LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
     """An engine for `DATABASE_URL` in any of its forms: `postgres://`, `postgresql://`, with a driver or not.
 
-    `pool_size` is the most connections it opens. A server on another machine is spoken to over TLS unless the
-    address itself says otherwise. Times come back in UTC. Raises BadConfig for an address that is not
-    PostgreSQL's, and on the first connection to a server that is too old.
+    `pool_size` is the most connections it opens. A server on another machine is spoken to over TLS, on
+    connections that are probed while they wait, unless the address itself says otherwise. Times come back in
+    UTC. Raises BadConfig for an address that is not PostgreSQL's, and on the first connection to a server
+    that is too old.
     """
     engine = sa.create_engine(
         _address(url),
@@ -47,8 +59,9 @@ def _address(url: str) -> sa.URL:
         raise _not_usable("is not an address: expected postgresql://user:password@host/name") from None
     if address.drivername.partition("+")[0] not in {"postgres", "postgresql"}:
         raise _not_usable("must be a PostgreSQL address, postgresql://user:password@host/name")
-    if "sslmode" not in address.query and not _is_local(address):
-        address = address.update_query_dict({"sslmode": "require"})
+    if not _is_local(address):
+        missing = {name: value for name, value in AWAY_FROM_HERE.items() if name not in address.query}
+        address = address.update_query_dict(missing)
     return address.set(drivername="postgresql+psycopg")
 
 

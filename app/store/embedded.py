@@ -62,6 +62,11 @@ class EmbeddedServer:
         """The address of the database `postgres`, for `DATABASE_URL`. Children may use it until `stop`."""
         return _url(self._home)
 
+    def keep_up(self) -> None:
+        """Start it again if it was killed. Raises BadConfig when it does not start."""
+        with _alone(self._gate):
+            _ensure_running(self._home)
+
     def stop(self) -> None:
         """Let go of the server; it ends when nobody else holds it. May be called again."""
         if self._share is None:

@@ -28,6 +28,7 @@ DROP = sa.text("""
     DELETE FROM hint USING unnest(CAST(:ids AS text[]), CAST(:stamps AS timestamptz[])) AS taken(id, stamp)
     WHERE hint.contact_id = taken.id AND hint.hinted_at = taken.stamp
 """)
+FREE = sa.text("SELECT FROM hint LIMIT 1 FOR UPDATE SKIP LOCKED")
 ANY = sa.text("SELECT EXISTS (SELECT FROM hint)")
 
 
@@ -62,3 +63,8 @@ def drop_hints(conn: sa.Connection, rows: Sequence[Hint]) -> None:
 def any_hint(conn: sa.Connection) -> bool:
     """Whether any contact waits."""
     return bool(conn.scalar(ANY))
+
+
+def can_take(conn: sa.Connection) -> bool:
+    """Does a contact wait that no other worker holds?"""
+    return conn.execute(FREE).first() is not None

@@ -23,6 +23,7 @@ TAKE = sa.text("""
     WHERE state = 'new' AND (CAST(:only AS bigint) IS NULL OR id = :only)
     ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
+FREE = sa.text("SELECT FROM inbox WHERE state = 'new' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED")
 READ = sa.text("SELECT id, source, body, received_at FROM inbox WHERE id = ANY(:ids) ORDER BY id")
 SETTLE = sa.text("UPDATE inbox SET state = :state, settled_at = :at WHERE id = ANY(:ids)")
 LAST = sa.text("SELECT received_at FROM inbox WHERE source = :source ORDER BY id DESC LIMIT 1")
@@ -64,6 +65,11 @@ def take(conn: sa.Connection, limit: int, *, only: int | None = None) -> list[In
     transaction ends.
     """
     return [InboxRow(*row) for row in conn.execute(TAKE, {"limit": limit, "only": only})]
+
+
+def can_take(conn: sa.Connection) -> bool:
+    """Does a delivery wait that no other worker holds?"""
+    return conn.execute(FREE).first() is not None
 
 
 def read(conn: sa.Connection, ids: Sequence[int]) -> list[InboxRow]:

@@ -16,6 +16,7 @@ PROGRESS = sa.text("UPDATE run SET progress = progress || CAST(:numbers AS jsonb
 FINISH = sa.text("""
     UPDATE run SET finished_at = :at, result = CAST(:result AS jsonb), error = :error WHERE id = :id
 """)
+DROP = sa.text("DELETE FROM run WHERE id = :id")
 COLUMNS = "SELECT id, job, started_at, progress, finished_at, result, error FROM run"
 LAST = sa.text(f"{COLUMNS} WHERE job = :job ORDER BY id DESC LIMIT 1")
 RECENT = sa.text(f"{COLUMNS} ORDER BY id DESC LIMIT :limit")
@@ -54,6 +55,11 @@ def finish(
     """The run is over. `error` is one line without personal data, None when it went well."""
     shown = None if result is None else as_json(result)
     conn.execute(FINISH, {"id": run_id, "at": at, "result": shown, "error": error})
+
+
+def drop(conn: sa.Connection, run_id: int) -> None:
+    """The run found nothing to do and caused nothing: it is not kept."""
+    conn.execute(DROP, {"id": run_id})
 
 
 def last(conn: sa.Connection, job: str) -> Run | None:

@@ -27,6 +27,7 @@ UNTOUCH = sa.text("""
     USING unnest(CAST(:ids AS bigint[]), CAST(:stamps AS timestamptz[])) AS taken(id, stamp)
     WHERE touched.person_id = taken.id AND touched.touched_at = taken.stamp
 """)
+FREE = sa.text("SELECT FROM touched LIMIT 1 FOR UPDATE SKIP LOCKED")
 ANY = sa.text("SELECT EXISTS (SELECT FROM touched)")
 COUNT = sa.text("SELECT count(*) FROM touched")
 
@@ -62,6 +63,11 @@ def untouch(conn: sa.Connection, rows: Sequence[Touched]) -> None:
 def any_touched(conn: sa.Connection) -> bool:
     """Whether anybody waits."""
     return bool(conn.scalar(ANY))
+
+
+def can_take(conn: sa.Connection) -> bool:
+    """Does anybody wait whom no other worker holds?"""
+    return conn.execute(FREE).first() is not None
 
 
 def count_touched(conn: sa.Connection) -> int:

@@ -14,6 +14,9 @@ WORKER_SILENCE = timedelta(seconds=30)
 """A worker gives a sign of life every three seconds."""
 
 
+NEWER = "newer than the code: fine after a rollback"
+
+
 def make_blueprint(services: Services) -> Blueprint:
     """The two health routes."""
     routes = Blueprint("health", __name__)
@@ -26,10 +29,13 @@ def make_blueprint(services: Services) -> Blueprint:
     def ready() -> tuple[Response, int]:
         found = readiness(services, services.clock())
         is_ready = all(found.values())
+        told: dict[str, object] = dict(found)
         if found["migrations"]:
+            if migrate.standing(services.database) == "newer":
+                told["schema"] = NEWER
             with services.database.begin() as conn:
                 processes.say(conn, "web", services.clock())
-        return jsonify(**found, **(backlog(services) if is_ready else {})), 200 if is_ready else 503
+        return jsonify(**told, **(backlog(services) if is_ready else {})), 200 if is_ready else 503
 
     return routes
 

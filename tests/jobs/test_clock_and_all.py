@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,9 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config import Schedule
+from app.domain.errors import BadConfig, Fault
 from app.engine import Engine, Step
+from app.store.database import make_engine
+from app.store.embedded import EmbeddedServer
+from app.watchdog import Watchdog
+from jobs import clock
 from jobs.clock import make_clock, slot_of
 from jobs.supervise import LONGEST_WAIT, Child, Supervisor, children_of
+from tests.chaos.postgres import Postgres
+from tests.line import services_of
 
 MOMENTS = st.integers(1_767_000_000, 1_900_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))
 PERIODS = st.integers(1, 24 * 60).map(lambda minutes: timedelta(minutes=minutes))
@@ -70,10 +79,39 @@ def test_the_clock_fires_everything_of_the_schedule(database: sa.Engine) -> None
     assert (found["sync"], found["tidy"]) == (timedelta(minutes=7), timedelta(days=1))
 
 
+def left_alone(watchdog: Watchdog, looks: int) -> None:
+    for _ in range(looks):
+        watchdog.look()
+
+
+def test_a_clock_that_hangs_is_ended_and_one_whose_database_is_away_is_not(
+    database: sa.Engine, now: datetime
+) -> None:
+    ends: list[str] = []
+    watchdog = Watchdog(end=lambda: ends.append("end"))
+    watchdog.expect(clock.A_WORD, 3)
+    away = make_engine("postgresql://nobody@127.0.0.1:9/nothing")
+    for engine in (database, away):
+        left_alone(watchdog, 3)
+        clock.say(services_of(engine, lambda: now), watchdog)
+    away.dispose()
+    left_alone(watchdog, 3)
+    assert ends == []
+    hanging = make_engine(database.url.render_as_string(hide_password=False), pool_size=1)
+    hanging.pool._timeout = 0.1  # type: ignore[attr-defined]  # twenty seconds are too long for a test
+    with hanging.connect(), pytest.raises(sa.exc.TimeoutError):
+        clock.say(services_of(hanging, lambda: now), watchdog)
+    hanging.dispose()
+    left_alone(watchdog, 1)
+    assert ends == ["end"]
+
+
 # --- all --------------------------------------------------------------------------------------------------
 
 
-def supervised(*children: Child) -> tuple[Supervisor, list[str], threading.Thread, Callable[[int], None]]:
+def supervised(
+    *children: Child, keep_up: Callable[[], None] = lambda: None
+) -> tuple[Supervisor, list[str], threading.Thread, Callable[[int], None]]:
     said: list[str] = []
     enough = threading.Condition()
 
@@ -86,7 +124,7 @@ def supervised(*children: Child) -> tuple[Supervisor, list[str], threading.Threa
         with enough:
             assert enough.wait_for(lambda: len(said) >= count, timeout=20)
 
-    supervisor = Supervisor(children, dict(os.environ), say)
+    supervisor = Supervisor(children, dict(os.environ), say, keep_up)
     thread = threading.Thread(target=supervisor.run)
     thread.start()
     return supervisor, said, thread, until
@@ -145,6 +183,43 @@ def test_stopping_stops_every_child_also_one_that_does_not_listen(monkeypatch: p
     thread.join(20)
     assert deaf.process.poll() in {-signal.SIGKILL, -signal.SIGTERM}  # killed before it could turn deaf
     assert listens.process.poll() == -signal.SIGTERM
+
+
+def test_an_embedded_database_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    server = EmbeddedServer.start(tmp_path / "pg")
+    try:
+        engine = make_engine(server.url)
+        supervisor = Supervisor([], dict(os.environ), print, server.keep_up)
+        assert Postgres(tmp_path / "pg").kill()
+        thread = threading.Thread(target=supervisor.run)
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not answers(engine):
+            assert time.monotonic() < deadline
+        supervisor.stopping.set()
+        thread.join(20)
+        engine.dispose()
+    finally:
+        server.stop()
+
+
+def answers(engine: sa.Engine) -> bool:
+    try:
+        with engine.connect() as conn:
+            return conn.scalar(sa.text("SELECT 1")) == 1
+    except sa.exc.OperationalError:
+        return False
+
+
+def test_a_database_that_does_not_start_takes_nobody_down() -> None:
+    def fails() -> None:
+        raise BadConfig([Fault("var/pg", "server.log", "did not start")])
+
+    supervisor, said, thread, until = supervised(stays(), keep_up=fails)
+    until(1)
+    supervisor.stopping.set()
+    thread.join(20)
+    assert said[0].startswith("the database does not start")
 
 
 def test_all_runs_what_the_procfile_runs() -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+from psycopg.conninfo import conninfo_to_dict
 
 from app.domain.errors import BadConfig
 from app.store import database as module
@@ -21,9 +22,20 @@ def test_every_form_of_address_is_psycopgs(scheme: str) -> None:
 
 
 def test_another_machine_is_spoken_to_over_tls_unless_the_address_says_otherwise() -> None:
-    assert psycopg_url("postgres://u@db.example.com/x") == "postgresql://u@db.example.com/x?sslmode=require"
-    given = "postgresql://u@db.example.com/x?sslmode=verify-full"
-    assert psycopg_url(given) == given
+    assert "sslmode=require" in psycopg_url("postgres://u@db.example.com/x")
+    assert "sslmode=verify-full" in psycopg_url("postgresql://u@db.example.com/x?sslmode=verify-full")
+
+
+def test_a_connection_to_another_machine_that_died_without_a_word_is_found_out() -> None:
+    """libpq's defaults wait for two hours."""
+    given = conninfo_to_dict(psycopg_url("postgres://u@db.example.com/x?keepalives_idle=99"))
+    probed = int(given["keepalives_interval"]) * int(given["keepalives_count"])
+    assert (given["keepalives_idle"], probed <= 20, int(given["tcp_user_timeout"]) <= 30_000) == (
+        "99",
+        True,
+        True,
+    )
+    assert "keepalives_idle" not in psycopg_url("postgresql://u@localhost/x")
 
 
 @pytest.mark.parametrize(

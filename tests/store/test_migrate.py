@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from alembic.migration import MigrationContext
 from app.store import migrate
 from app.store.database import make_engine
 from app.store.schema import metadata
+from tests.conftest import MIGRATIONS
 
 FACTS_OF_COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
@@ -106,4 +109,39 @@ def test_a_failing_migration_leaves_nothing_behind(bare_url: str) -> None:
     with pytest.raises(sa.exc.DatabaseError):
         migrate.upgrade(engine)
     assert sa.inspect(engine).get_table_names() == ["procrastinate_jobs"]
+    engine.dispose()
+
+
+TAKES_AWAY = re.compile(
+    r"\b(drop\s+(table|column|view|function|type)|rename\s+(to|column)|set\s+not\s+null|"
+    r"alter\s+column\s+\w+\s+type|add\s+column\s+\S+\s+\S+\s+not\s+null(?!\s+default))\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("path", sorted(MIGRATIONS.glob("0*")), ids=lambda path: path.name)
+def test_a_migration_takes_nothing_away_that_the_release_before_it_uses(path: Path) -> None:
+    """What is to go is used no more in one release, and dropped by a later one that says `contract:`."""
+    taken = [line for line in path.read_text().splitlines() if TAKES_AWAY.search(line)]
+    assert [line for line in taken if "contract:" not in line] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["DROP TABLE lead", "alter table lead rename column a to b", "ALTER COLUMN a SET NOT NULL",
+     "ADD COLUMN a text NOT NULL,"],
+)  # fmt: skip
+def test_what_would_break_the_release_before_is_recognised(line: str) -> None:
+    assert TAKES_AWAY.search(line)
+
+
+def test_tables_of_a_later_release_are_left_alone(bare_url: str) -> None:
+    engine = make_engine(bare_url)
+    assert migrate.standing(engine) == "behind"
+    migrate.upgrade(engine)
+    assert migrate.standing(engine) == "at head"
+    with engine.begin() as conn:
+        conn.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    migrate.upgrade(engine)
+    assert migrate.standing(engine) == "newer"
     engine.dispose()
