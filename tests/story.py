@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from app.store.embedded import EmbeddedServer
 from tests.sandbox import server as sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
+JOBS = (sys.executable, "-m", "jobs")
 PATIENCE = 150.0
 """Seconds any one wait of the story may take before it is given up as broken."""
 
@@ -75,28 +76,12 @@ class Story:
 
     def job(self, *arguments: str, may_fail: bool = False) -> dict[str, Any]:
         """Run one job to its end with `--json` and return its report."""
-        done = subprocess.run(
-            [sys.executable, "-m", "jobs", *arguments, "--json"],
-            env=self._environ,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        if done.returncode and not may_fail:
-            raise StoryBroken(
-                f"jobs {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}"
-            )
-        return json.loads(done.stdout) if done.stdout.strip() else {}
+        printed = run_job(JOBS, (*arguments, "--json"), self._environ, may_fail=may_fail)
+        return json.loads(printed) if printed.strip() else {}
 
     def told(self, *arguments: str) -> str:
         """Run one job and return what it prints for a person."""
-        command = [sys.executable, "-m", "jobs", *arguments]
-        done = subprocess.run(
-            command, env=self._environ, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
-        )
-        return done.stdout
+        return run_job(JOBS, arguments, self._environ)
 
     def control(self, lever: str, **asked: Any) -> dict[str, Any]:
         """Pull one of the sandbox's levers."""
@@ -252,6 +237,30 @@ class Story:
             self._database.dispose()
         if self._server is not None:
             self._server.stop()
+
+
+def run_job(
+    program: Sequence[str],
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    patience: float = PATIENCE,
+    may_fail: bool = False,
+) -> str:
+    """Run one job to its end in a process of its own; what it printed. Raises StoryBroken when it fails."""
+    done = subprocess.run(
+        [*program, *arguments],
+        env=dict(environ),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=patience,
+        check=False,
+    )
+    if done.returncode and not may_fail:
+        told = done.stderr.strip()[-2000:]
+        raise StoryBroken(f"jobs {' '.join(arguments)} ended with {done.returncode}: {told}")
+    return done.stdout
 
 
 def environment(public_url: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.chaos.acts import Ending, play
+from tests.chaos.crew import Memory
 from tests.chaos.dynos import deploys
 from tests.chaos.end_state import canonical, differences, settled
 from tests.chaos.scenes import frozen_and_cut
@@ -115,10 +116,16 @@ def restarted(base: Setting, quiet: Ending) -> bool:
         f"\n{len(told.ended_within)} rounds of a release and a restart of every dyno in the story:",
         f"   releases ended with {sorted(set(told.releases))}, /healthz without a key: {told.bare_status}",
         f"   the slowest dyno ended {max(told.ended_within):.1f} s after SIGTERM, killed were {told.killed}",
-        "   the last round stands for a rollback, with the same code: there is no older release yet",
+        f"   memory at the end, RSS (PSS) in MB: {_memory(told.memory)}; no job held more than"
+        f" {told.release_mb:.0f}",
+        "   the last round stands for a rollback: the same code on tables marked as a later release's",
         _judged(ending, differing),
     )
     return not (differing or ending.lost or ending.duplicated or told.killed or told.bare_status != 200)
+
+
+def _memory(found: Mapping[str, Memory]) -> str:
+    return ", ".join(f"{name} {one.rss:.0f} ({one.pss:.0f})" for name, one in found.items())
 
 
 def say(*lines: str) -> None:

@@ -30,6 +30,16 @@ class Member:
     codes: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Megabytes: `rss` counts pages shared with other processes in full, as a dyno's limit does; `pss` counts
+    their share.
+    """
+
+    rss: float
+    pss: float
+
+
 class Crew:
     """Starts its members on `start`, and again whenever one ends, until `stop`."""
 
@@ -68,6 +78,11 @@ class Crew:
         """The process id of one member now, 0 while it is down."""
         process = self.members[name].process
         return process.pid if process is not None and process.poll() is None else 0
+
+    def memory(self) -> dict[str, Memory]:
+        """What each member needs now, with its children."""
+        pids = {name: self.pid(name) for name in self.members}
+        return {name: memory_of([pid, *children_of(pid)]) for name, pid in pids.items() if pid}
 
     def all_up(self) -> bool:
         """Is everybody running?"""
@@ -136,6 +151,28 @@ def children_of(pid: int) -> list[int]:
         return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def memory_of(pids: Sequence[int]) -> Memory:
+    """What these processes need together; zero where the system does not say."""
+    rss = pss = 0
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        told = {name: value.split()[0] for name, _, value in (line.partition(":") for line in lines) if value}
+        rss, pss = rss + int(told["Rss"]), pss + int(told["Pss"])
+    return Memory(rss / 1024, pss / 1024)
+
+
+def most_memory_of(pid: int) -> float:
+    """The most megabytes this process ever held; 0 once it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return max((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), default=0.0)
 
 
 def kill(pid: int) -> None:

@@ -28,7 +28,7 @@ from tests.chaos.postgres import Postgres
 from tests.sandbox import deliveries
 from tests.sandbox.deliveries import ZOOM_RETRIES
 from tests.sandbox.server import Sandbox
-from tests.story import StoryBroken, environment, free_port
+from tests.story import StoryBroken, environment, free_port, run_job
 
 PATIENCE = 240.0
 """Seconds any one wait may take before the story is given up as broken."""
@@ -97,20 +97,7 @@ class Stage:
 
     def job(self, *arguments: str, may_fail: bool = False) -> str:
         """Run one job to its end; what it printed."""
-        done = subprocess.run(
-            [*CHILD, *arguments],
-            env=self.environ,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        if done.returncode and not may_fail:
-            raise StoryBroken(
-                f"jobs {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}"
-            )
-        return done.stdout
+        return run_job(CHILD, arguments, self.environ, patience=PATIENCE, may_fail=may_fail)
 
     def begin_job(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start one job and return at once."""
