@@ -233,6 +233,7 @@ def make_line(services: Services) -> Engine:
         services.database,
         [
             Step("absorb", lambda now: steps.absorb(services, now), priority=30),
+            Step("reread", lambda now: steps.reread(services, now), priority=30),
             Step("rescore", lambda now: steps.rescore(services, now), priority=20),
             Step("write_back", lambda now: steps.write_back(services, now), priority=20),
             Step("read_texts", lambda now: steps.read_texts(services, now), priority=5),

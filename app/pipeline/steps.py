@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.errors import SaviaError, UnsafePlan
+from app.pipeline.absorb import Absorbed, reread_contacts
 from app.pipeline.absorb import absorb as absorb_lot
-from app.pipeline.absorb import reread_contacts
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.bands import renew_spread
 from app.pipeline.pull import pull_round
@@ -40,7 +40,8 @@ LONGEST_STEP = timedelta(seconds=6)
 
 
 NAMES = (
-    "absorb", "rescore", "write_back", "read_texts", "sync", "decay", "watch", "report_memory", "tidy",
+    "absorb", "reread", "rescore", "write_back", "read_texts", "sync", "decay", "watch", "report_memory",
+    "tidy",
 )  # fmt: skip
 """The steps this release knows."""
 
@@ -81,14 +82,26 @@ def recorded(services: Services, job: str, now: datetime) -> Iterator[tuple[int,
 
 
 def absorb(services: Services, now: datetime) -> list[str]:
-    """Deliveries that wait become facts; contacts that HubSpot named are read again."""
+    """Deliveries that wait become facts."""
     with recorded(services, "absorb", now) as (_, report):
         done = absorb_lot(services, now)
-        again = reread_contacts(services, now)
-        report.result = {**done.numbers(), "reread": again.records}
-        report.empty = not (done.records or again.records)
-    more = ["absorb"] if done.more or again.more else []
-    return [*more, "rescore", *_reading(services)] if done.touched or again.touched else more
+        report.result, report.empty = done.numbers(), not done.records
+    return _after_facts(services, "absorb", done)
+
+
+def reread(services: Services, now: datetime) -> list[str]:
+    """Contacts that HubSpot named are read again. A step of its own: while HubSpot refuses it, what other
+    vendors deliver goes on.
+    """
+    with recorded(services, "reread", now) as (_, report):
+        done = reread_contacts(services, now)
+        report.result, report.empty = done.numbers(), not done.records
+    return _after_facts(services, "reread", done)
+
+
+def _after_facts(services: Services, name: str, done: Absorbed) -> list[str]:
+    more = [name] if done.more else []
+    return [*more, "rescore", *_reading(services)] if done.touched else more
 
 
 def rescore(services: Services, now: datetime) -> list[str]:
@@ -271,7 +284,8 @@ def waiting(services: Services) -> list[str]:
     can_reread = services.contacts is not None
     with services.database.begin() as conn:
         checks: dict[str, Callable[[], bool]] = {
-            "absorb": lambda: inbox.can_take(conn) or (can_reread and hints.can_take(conn)),
+            "absorb": lambda: inbox.can_take(conn),
+            "reread": lambda: can_reread and hints.can_take(conn),
             "rescore": lambda: touched.can_take(conn),
             "write_back": lambda: (
                 bool(plans.interrupted(conn))

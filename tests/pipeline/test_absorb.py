@@ -155,7 +155,7 @@ def test_hinted_contacts_wake_nobody_while_there_is_no_one_to_ask(services: Serv
     land(services, [contact_event(7)], source="hubspot")
     absorb(services, services.clock())
     assert waiting(services) == []
-    assert waiting(replace(services, contacts=_Reader({}))) == ["absorb"]
+    assert waiting(replace(services, contacts=_Reader({}))) == ["reread"]
 
 
 def test_a_delivery_that_breaks_us_in_an_unforeseen_way_is_held_alone(services: Services) -> None:

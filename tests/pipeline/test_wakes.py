@@ -7,6 +7,7 @@ import json
 import pytest
 import sqlalchemy as sa
 
+from app.domain.errors import BadCredentials
 from app.pipeline import steps
 from app.pipeline.apply import writing
 from app.pipeline.steps import waiting
@@ -45,13 +46,26 @@ def test_a_lead_wakes_rescore_unless_another_worker_holds_it(services: Services)
     assert waiting(services) == ["rescore"]
 
 
-def test_a_contact_to_read_again_wakes_absorb_unless_another_worker_holds_it(living: Services) -> None:
+def test_a_contact_to_read_again_wakes_reread_unless_another_worker_holds_it(living: Services) -> None:
     with living.database.begin() as conn:
         hints.write(conn, {"1": None}, living.clock())
-    assert waiting(living) == ["absorb"]
+    assert waiting(living) == ["reread"]
     with living.database.begin() as other:
         hints.take_hints(other, 500)
         assert waiting(living) == []
+
+
+def test_a_vendor_that_refuses_us_keeps_no_other_vendors_deliveries_waiting(
+    place: Town, living: Services
+) -> None:
+    """Absorbing asks no vendor, so nothing a vendor answers puts it off."""
+    place.portal.token_expires_at = place.clock.now.timestamp() - 1
+    with living.database.begin() as conn:
+        hints.write(conn, {"1": None}, living.clock())
+    land(living)
+    with pytest.raises(BadCredentials):
+        steps.reread(living, living.clock())
+    assert steps.absorb(living, living.clock()) == ["rescore"]
 
 
 def test_an_interrupted_plan_wakes_nobody_while_somebody_writes(place: Town, living: Services) -> None:
@@ -65,7 +79,7 @@ def test_an_interrupted_plan_wakes_nobody_while_somebody_writes(place: Town, liv
     assert "write_back" in waiting(living)
 
 
-@pytest.mark.parametrize("step", [steps.absorb, steps.rescore])
+@pytest.mark.parametrize("step", [steps.absorb, steps.reread, steps.rescore])
 def test_an_empty_lot_leaves_no_run(services: Services, step) -> None:
     step(services, services.clock())
     assert kept_runs(services) == []
