@@ -85,8 +85,16 @@ class Supervisor:
             child.process, child.due_at = None, now + child.wait
             child.wait = min(child.wait * 2, LONGEST_WAIT)
         if now >= child.due_at:
+            self._start(child, now)
+
+    def _start(self, child: Child, now: float) -> None:
+        try:
             child.process = subprocess.Popen(child.command, env=dict(self.environ))  # noqa: S603 - our own commands
-            child.started_at = now
+        except OSError as reason:  # no memory or no process left just now: the others go on
+            self.say(f"{child.name} cannot be started ({reason.strerror}): trying again in {child.wait:g} s")
+            child.due_at = now + child.wait
+            child.wait = min(child.wait * 2, LONGEST_WAIT)
+        child.started_at = now
 
     def _stop(self) -> None:
         running = [child.process for child in self.children if child.process is not None]

@@ -7,6 +7,7 @@ release back, since a migration takes nothing away that the release before it us
 from __future__ import annotations
 
 import logging
+import time
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +28,37 @@ Standing = Literal["behind", "at head", "newer"]
 MIGRATION_LOCK = 7_202_611
 
 
+LOCK_WAIT = "2s"
+"""A vendor waits three seconds for the answer to a delivery."""
+
+TRIES, PAUSE = 30, 1.0
+"""How often a table in use is tried, and the seconds between two tries: lots take at most ten."""
+
+
 def upgrade(engine: sa.Engine) -> None:
     """Run every migration that is missing, all in one transaction; none where the tables are newer than this
     code.
 
-    Two releases at once are harmless: the second waits and finds nothing left to do.
+    Two releases at once are harmless: the second waits and finds nothing left to do. A table that a lot works
+    on is not waited for long, since deliveries would queue up behind us: it is tried again instead.
     """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            _upgrade(engine)
+        except sa.exc.OperationalError as reason:
+            if not tries_left or not isinstance(reason.orig, LockNotAvailable):
+                raise
+            log.info("a table is in use: trying again")
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def _upgrade(engine: sa.Engine) -> None:
     config = _config()
     with engine.begin() as conn:
         conn.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        conn.execute(sa.text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": LOCK_WAIT})
         if _standing_of(conn) == "newer":
             log.warning("the tables are newer than this code: nothing to migrate, fine after a rollback")
             return

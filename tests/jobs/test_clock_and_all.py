@@ -211,6 +211,14 @@ def answers(engine: sa.Engine) -> bool:
         return False
 
 
+def test_a_child_that_cannot_be_started_takes_the_others_not_down() -> None:
+    supervisor, said, thread, until = supervised(Child("absent", ["/nowhere/at/all"], wait=0.05), stays())
+    until(2)
+    supervisor.stopping.set()
+    thread.join(20)
+    assert said[0] == "absent cannot be started (No such file or directory): trying again in 0.05 s"
+
+
 def test_a_database_that_does_not_start_takes_nobody_down() -> None:
     def fails() -> None:
         raise BadConfig([Fault("var/pg", "server.log", "did not start")])

@@ -145,3 +145,26 @@ def test_tables_of_a_later_release_are_left_alone(bare_url: str) -> None:
     migrate.upgrade(engine)
     assert migrate.standing(engine) == "newer"
     engine.dispose()
+
+
+def test_a_migration_waits_for_a_table_in_use_without_keeping_others_from_it(
+    bare_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for a table keeps all who come later waiting, too, deliveries among them."""
+    monkeypatch.setattr(migrate, "LOCK_WAIT", "50ms")
+    monkeypatch.setattr(migrate, "PAUSE", 0.05)
+    engine = make_engine(bare_url)
+    with engine.begin() as conn:
+        conn.execute(sa.text("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"))
+    with engine.connect() as lot:
+        lot.execute(sa.text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
+        monkeypatch.setattr(migrate, "TRIES", 2)
+        with pytest.raises(sa.exc.OperationalError):
+            migrate.upgrade(engine)
+        monkeypatch.setattr(migrate, "TRIES", 200)
+        release = threading.Thread(target=migrate.upgrade, args=(engine,))
+        release.start()
+        lot.rollback()
+    release.join()
+    assert migrate.standing(engine) == "at head"
+    engine.dispose()
