@@ -11,7 +11,7 @@ from app.domain.changes import Problem
 LARGEST_SKEW = timedelta(seconds=60)
 """Signed deliveries are taken five minutes either way: well before that somebody should know."""
 
-LEAST_LEFT = 0.1
+LEAST_LEFT = 0.2
 """Of the day's calls; they are shared by every app of the portal."""
 
 

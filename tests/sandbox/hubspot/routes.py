@@ -6,12 +6,13 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from email.utils import formatdate
 from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from tests.sandbox.hubspot import routes_objects, routes_other
+from tests.sandbox.hubspot import routes_account, routes_objects, routes_other
 from tests.sandbox.hubspot.answers import Answer, Refusal, invalid, refusal
 from tests.sandbox.hubspot.calls import Call, Route
 from tests.sandbox.hubspot.faults import Fault
@@ -27,7 +28,7 @@ def make_blueprint(portal: HubSpotPortal, on_request: OnRequest | None = None) -
     that passed the gate, before it is answered.
     """
     blueprint = Blueprint("hubspot", __name__)
-    for route in (*routes_objects.ROUTES, *routes_other.ROUTES):
+    for route in (*routes_objects.ROUTES, *routes_other.ROUTES, *routes_account.ROUTES):
         for path in route.paths:
             blueprint.add_url_rule(
                 path,
@@ -60,6 +61,8 @@ def _serve(
             portal.request_counts["http_429"] += 1
             portal.request_counts[f"429 {request.method} {_counted(template, arguments)}"] += 1
         headers = {} if route.search or answer.status == 401 else portal.limits.headers()
+    if portal.clock_ahead:
+        headers["Date"] = formatdate(time.time() + portal.clock_ahead, usegmt=True)
     return _spoilt(fault, _response(answer, headers))
 
 
