@@ -28,9 +28,13 @@ def upgrade(engine: sa.Engine) -> None:
 
 def at_head(engine: sa.Engine) -> bool:
     """Whether nothing is left to migrate. Reads only."""
-    wanted = set(ScriptDirectory.from_config(_config()).get_heads())
     with engine.connect() as conn:
-        return set(MigrationContext.configure(conn).get_current_heads()) == wanted
+        return set(MigrationContext.configure(conn).get_current_heads()) == heads()
+
+
+def heads() -> set[str]:
+    """The newest migrations of this version of Savia: one."""
+    return set(ScriptDirectory.from_config(_config()).get_heads())
 
 
 def _config() -> Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from app.domain.changes import Problem
@@ -34,7 +34,7 @@ def _clock(headers: Mapping[str, str], now: datetime) -> Iterator[Problem]:
         theirs = parsedate_to_datetime(headers.get("Date", ""))
     except ValueError:
         return
-    skew = now - theirs
+    skew = now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
     if abs(skew) > LARGEST_SKEW:
         way = "ahead of" if skew > timedelta() else "behind"
         seconds = abs(skew).total_seconds()

@@ -41,9 +41,9 @@ PERSON = Source("CRM_UI", "userId:98499705")
 class HubSpotPortal:
     """One portal. Switches: `token`, `token_expires_at` (None: never), `scopes`, `page_token_seconds` (None:
     page tokens never expire), `limits`, `faults`, `crm.search_lag`, `announcer.shape`; `tells_tokens` (does
-    it say what a token may do), `has_workflows` (a plan from Professional up), `custom_properties_max`,
-    `clock_ahead` (seconds its Date header is off). `now` is seconds since 1970. `request_counts` has
-    "METHOD /path" -> calls let through, "total" (all calls) and "http_429".
+    it say what a token may do), `has_workflows` (a plan from Professional up), `custom_properties_max`.
+    `now` is seconds since 1970. `request_counts` has "METHOD /path" -> calls let through, "total" (all calls)
+    and "http_429".
     """
 
     def __init__(
@@ -60,7 +60,6 @@ class HubSpotPortal:
         self.tells_tokens = True
         self.has_workflows = True
         self.custom_properties_max = 1_000
-        self.clock_ahead = 0.0
         self.portal_id = portal_id
         self.app_id = 51879189
         self.time_zone = time_zone

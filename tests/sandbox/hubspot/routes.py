@@ -6,7 +6,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from email.utils import formatdate
 from functools import partial
 from typing import Any
 
@@ -61,8 +60,6 @@ def _serve(
             portal.request_counts["http_429"] += 1
             portal.request_counts[f"429 {request.method} {_counted(template, arguments)}"] += 1
         headers = {} if route.search or answer.status == 401 else portal.limits.headers()
-    if portal.clock_ahead:
-        headers["Date"] = formatdate(time.time() + portal.clock_ahead, usegmt=True)
     return _spoilt(fault, _response(answer, headers))
 
 
