@@ -71,7 +71,11 @@ def flow_problems(wanted: Workflow, list_id: str | None, flows: Sequence[Flow]) 
             message = f"“{named.name}” starts by something else: set its trigger to {trigger}, see {GUIDE}"
             yield Problem("warning", subject, message)
         return
-    flow = next((flow for flow in started if flow.is_on), started[0])
+    switched_on = [flow for flow in started if flow.is_on]
+    if len(switched_on) > 1:
+        names = " and ".join(f"“{flow.name}”" for flow in switched_on)
+        yield Problem("warning", subject, f"{names} start by the same: leads get both; turn all but one off")
+    flow = next(iter(switched_on), started[0])
     if not flow.is_on:
         yield Problem("warning", subject, f"“{flow.name}” is off: review and publish it in HubSpot")
     if not flow.lets_in_again:

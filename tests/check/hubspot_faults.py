@@ -11,7 +11,7 @@ from app.pipeline.pull import pull_source
 from app.pipeline.steps import absorb
 from connectors.hubspot.scopes import NEEDED, WANTED
 from tests.check.faults import Fault
-from tests.check.installation import Installation
+from tests.check.installation import HELD_OUT, Installation
 from tests.line import contact_event
 from tests.sandbox.hubspot import ListTrigger, PropertyTrigger, V2Trigger
 
@@ -241,6 +241,11 @@ def _no_workflow(place: Installation) -> None:
     del place.portal.crm.workflows.by_id[place.workflow().workflow_id]
 
 
+def _two_workflows(place: Installation) -> None:
+    trigger = PropertyTrigger("savia_hot_leads_at")
+    place.portal.add_workflow("9001", "Copia de hot_leads", trigger, suppresses=[HELD_OUT])
+
+
 def _other_list(place: Installation) -> None:
     place.portal.add_list("Clientes")
     place.workflow().trigger = ListTrigger("Clientes")
@@ -262,6 +267,13 @@ SUPPRESS = "suppress a list of the contacts whose savia_holdout is true"
 WORKFLOWS = [
     Fault("workflow missing", _no_workflow, HOT, "is missing", "build one that starts by the list"),
     Fault("workflow off", _workflow(enabled=False), HOT, "is off", "review and publish it"),
+    Fault(
+        "two workflows for one sequence",
+        _two_workflows,
+        HOT,
+        "“hot_leads” and “Copia de hot_leads” start by the same",
+        "turn all but one off",
+    ),
     Fault("workflow of another list", _other_list, HOT, "starts by something else", "set its trigger to"),
     Fault(
         "workflow of another property",
