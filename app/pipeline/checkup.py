@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.domain.deprecations import end_problems
 from app.pipeline.delivery_checkup import delivery_problems, delivery_state
-from app.pipeline.process_checkup import process_problems, process_state
 from app.pipeline.score_checkup import score_problems, score_state
 from app.pipeline.vendor_checkup import vendor_problems
+from app.pipeline.vital_checkup import vital_problems, vital_state
 from app.pipeline.work_checkup import work_problems, work_state
 from app.services import Services
 from app.store import migrate
@@ -65,12 +65,12 @@ def _store(services: Services, now: datetime) -> tuple[dict[str, object], list[P
             return {"migrations at head": False}, [Problem("error", "database", message)]
         with services.database.connect() as conn:
             state |= work_state(conn, services, now) | score_state(conn)
-            state |= delivery_state(conn, services) | process_state(conn, now)
+            state |= delivery_state(conn, services) | vital_state(conn, now)
             problems = [
                 *work_problems(conn, services, now),
                 *score_problems(conn, services),
                 *delivery_problems(conn, services, now),
-                *process_problems(conn, services, now),
+                *vital_problems(conn, services, now),
             ]
     except sa.exc.OperationalError:
         return state, [Problem("error", "database", "does not answer: see DATABASE_URL and its server")]

@@ -24,7 +24,7 @@ CLOCK_SILENCE = timedelta(minutes=5)
 """Beyond the interval of the step that is asked for most often."""
 
 
-def process_state(conn: sa.Connection, now: datetime) -> dict[str, object]:
+def vital_state(conn: sa.Connection, now: datetime) -> dict[str, object]:
     """The processes in numbers."""
     return {
         "connections": CONNECTIONS,
@@ -33,7 +33,7 @@ def process_state(conn: sa.Connection, now: datetime) -> dict[str, object]:
     }
 
 
-def process_problems(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
+def vital_problems(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
     """While no vendor is on there is nothing to do, and nobody need be there to do it."""
     if services.sources or services.webhooks:
         yield from _silent(conn, services, now)
