@@ -31,19 +31,24 @@ def vendor_problems(services: Services, now: datetime) -> list[Problem]:
     return found
 
 
-def note_portal(services: Services, portal: PortalCheck, now: datetime) -> Iterator[Problem]:
-    """The first portal that answers is kept: contact ids in this database are of no use in another."""
+def portal_problems(services: Services, portal: PortalCheck) -> Iterator[Problem]:
+    """Does the token open the portal whose contact ids are kept here? Raises TryLater and BadCredentials."""
     account = portal.account()
-    with services.database.begin() as conn:
+    with services.database.connect() as conn:
         known = switches.read(conn, "portal")
-        if known is None:
-            switches.turn(conn, "portal", account, now)
     if known is not None and known.value != account:
         message = (
             f"the token opens account {account}, this database belongs to account {known.value}: set "
             "HUBSPOT_ACCESS_TOKEN to a token of that one, or begin with an empty database"
         )
         yield Problem("error", "hubspot", message)
+
+
+def note_portal(services: Services, portal: PortalCheck, now: datetime) -> None:
+    """Keep the number of the first portal that answers: contact ids here are of no use in another."""
+    with services.database.begin() as conn:
+        if switches.read(conn, "portal") is None:
+            switches.turn(conn, "portal", portal.account(), now)
 
 
 def _texts(services: Services) -> Iterable[Problem]:
@@ -100,7 +105,8 @@ def _portal(services: Services, portal: PortalCheck | None, now: datetime) -> It
     if portal is None:
         return
     try:
-        yield from note_portal(services, portal, now)
+        note_portal(services, portal, now)
+        yield from portal_problems(services, portal)
         yield from portal.rights()
         yield from portal.workflows(services.mappings.hubspot.workflows, _holdout(services))
     except SaviaError as reason:

@@ -47,9 +47,12 @@ def _smaller_plan(place: Installation) -> None:
     place.portal.limits.window_max = 100
 
 
-def _used_up(place: Installation) -> None:
-    place.portal.other_apps(0)
-    place.portal.limits.daily_used = 585_000
+def _used_up_to(share: float) -> Any:
+    def seed(place: Installation) -> None:
+        place.portal.other_apps(0)  # a new day begins with the first look at the limits
+        place.portal.limits.daily_used = int(share * place.portal.limits.daily_max)
+
+    return seed
 
 
 def _clock_ahead(place: Installation) -> None:
@@ -103,10 +106,17 @@ ACCOUNT = [
     Fault("more calls than the plan allows", _smaller_plan, "hubspot", "allows 100", "per_10_seconds = 100"),
     Fault(
         "the day's calls nearly used up",
-        _used_up,
+        _used_up_to(0.75),
         "hubspot",
         "calls are left: look",
         "for another app",
+    ),
+    Fault(
+        "the day's calls used up to the reserve",
+        _used_up_to(0.9),
+        "hubspot",
+        "calls are left, kept free for other apps by [hubspot] keep_free",
+        "it goes on after midnight",
         lines=2,
     ),
     Fault("our clock is off", _clock_ahead, "clock", "240 s behind HubSpot's", "mend it"),
