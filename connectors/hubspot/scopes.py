@@ -5,7 +5,7 @@ Source: the security blocks of HubSpot's OpenAPI collection; the private apps pa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from app.domain.changes import Problem
 from app.domain.errors import BadCredentials, BadRecord
@@ -13,7 +13,7 @@ from connectors.hubspot.client import HubSpotClient
 
 AUTOMATION = "automation"
 
-NEEDED: Mapping[str, str] = {
+NEEDED = {
     "crm.objects.contacts.read": "no contact is read",
     "crm.objects.contacts.write": "no score and no task is written",
     "crm.schemas.contacts.read": "nobody sees whether a property of Savia's is missing",
@@ -23,7 +23,7 @@ NEEDED: Mapping[str, str] = {
     "crm.objects.deals.read": "nobody counts as converted",
     "crm.objects.owners.read": "tasks go to nobody",
 }
-WANTED: Mapping[str, str] = {AUTOMATION: "nobody sees whether the workflows are on and start as they should"}
+WANTED = {AUTOMATION: "nobody sees whether the workflows are on and start as they should"}
 
 
 def granted_scopes(client: HubSpotClient) -> frozenset[str] | None:
@@ -38,8 +38,7 @@ def granted_scopes(client: HubSpotClient) -> frozenset[str] | None:
 
 def scope_problems(granted: Collection[str]) -> Iterator[Problem]:
     """One problem per scope that is not there; only what stops work is an error."""
-    for severity, table in (("error", NEEDED), ("warning", WANTED)):
-        for scope, effect in table.items():
-            if scope not in granted:
-                message = f"the token lacks the scope {scope}: {effect}; add it and issue the token anew"
-                yield Problem("error" if severity == "error" else "warning", "hubspot", message)
+    for scope, effect in (NEEDED | WANTED).items():
+        if scope not in granted:
+            message = f"the token lacks the scope {scope}: {effect}; add it and issue the token anew"
+            yield Problem("error" if scope in NEEDED else "warning", "hubspot", message)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from app.domain.portal import Workflow
 from connectors.hubspot.client import HubSpotClient
@@ -14,19 +12,10 @@ from connectors.hubspot.flows import FLOWS_PAGE, Flow, filters_in, lets_held_out
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.portal_check import HubSpotPortalCheck
 from connectors.hubspot.scopes import NEEDED
-from tests.connectors.hubspot.conftest import client_of, served
-from tests.sandbox.hubspot import HubSpotPortal, ListTrigger, PropertyTrigger, make_blueprint
+from tests.sandbox.hubspot import HubSpotPortal, ListTrigger, PropertyTrigger
 
 WANTED = Workflow("hot_leads", "hot", "Savia: secuencia hot_leads", "savia_hot_leads_at", "inicio", "start")
 HELD = "savia_holdout"
-
-
-@pytest.fixture
-def client(portal: HubSpotPortal) -> Iterator[HubSpotClient]:
-    app = Flask("hubspot")
-    app.register_blueprint(make_blueprint(portal), url_prefix="/hubspot")
-    with served(app) as root, client_of(f"{root}/hubspot", token=portal.token) as client:
-        yield client
 
 
 def told(client: HubSpotClient, holdout: str = "") -> list[str]:
