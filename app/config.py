@@ -30,6 +30,7 @@ class HubSpot(Section):
     base_url: Address = "https://api.hubapi.com"
     api_version: Literal["2026-09", "v3"] = "2026-09"
     calls_per_10_seconds: Annotated[int, Field(ge=1, le=250)] = 190
+    keep_free: Annotated[float, Field(ge=0, le=0.8)] = 0.2
     create_contacts: bool = True
 
 

@@ -14,6 +14,7 @@ from app.domain.ports import (
     AttendanceFile,
     ContactReader,
     Destination,
+    PortalCheck,
     PullSource,
     Registration,
     TextReader,
@@ -31,7 +32,7 @@ class Services:
     tells the time, in UTC; `writer` is this process's claim to be the one that writes to HubSpot.
     Without `texts` what leads write is read by the word lists alone. `registrations` are what `setup`
     registers with vendors; `attendance_file` reads reports that a person exported; `ends` are
-    what vendors have announced to end of what is in use.
+    what vendors have announced to end of what is in use; `portal` is HubSpot looked over for `check`.
     """
 
     settings: Settings
@@ -48,3 +49,4 @@ class Services:
     registrations: tuple[Registration, ...] = ()
     attendance_file: AttendanceFile | None = None
     ends: tuple[PublishedEnd, ...] = ()
+    portal: PortalCheck | None = None

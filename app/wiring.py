@@ -17,7 +17,15 @@ import sqlalchemy as sa
 from app import log
 from app.config import Settings, load_settings, missing_secrets
 from app.domain.deprecations import PublishedEnd
-from app.domain.ports import ContactReader, Destination, PullSource, Registration, TextReader, WebhookSource
+from app.domain.ports import (
+    ContactReader,
+    Destination,
+    PortalCheck,
+    PullSource,
+    Registration,
+    TextReader,
+    WebhookSource,
+)
 from app.pipeline import steps
 from app.services import Services
 from app.store import embedded, migrate
@@ -28,7 +36,6 @@ from mappings.load import Mappings, load_mappings
 
 if TYPE_CHECKING:
     from app.engine import Engine
-    from connectors.hubspot.destination import HubSpotDestination
     from connectors.hubspot.source import HubSpotSource
 
 POOL = 6
@@ -96,9 +103,10 @@ def make_services(settings: Settings, database_url: str, connections: int = POOL
     writer = Writer(database)
     destination: Destination | None = None
     contacts: ContactReader | None = None
+    portal: PortalCheck | None = None
     if "HubSpot" not in off:
-        source, destination = _hubspot(settings, mappings, database, writer)
-        sources["hubspot"], contacts = source, source
+        hubspot = _hubspot(settings, mappings, database, writer)
+        sources["hubspot"], contacts, destination, portal = hubspot
     if "Zoom" not in off:
         sources["zoom"] = _zoom(settings)
     registrations: list[Registration] = []
@@ -122,34 +130,45 @@ def make_services(settings: Settings, database_url: str, connections: int = POOL
         attendance_file=AttendeeReport(),
         ends=() if "HubSpot" in off else _published_ends(settings, mappings),
         texts=None if "OpenAI" in off else _openai(settings, mappings),
+        portal=portal,
     )
 
 
 def _hubspot(
     settings: Settings, mappings: Mappings, database: sa.Engine, writer: Writer
-) -> tuple[HubSpotSource, HubSpotDestination]:
-    from connectors.hubspot.client import BURST_SECONDS, SEARCHES_PER_SECOND, HubSpotClient
+) -> tuple[PullSource, ContactReader, Destination, PortalCheck]:
+    """Pulls give way first when the day's calls run low: the source has a client of its own."""
+    from connectors.hubspot.client import ACCOUNT_SEARCHES_PER_SECOND, BURST_SECONDS, HubSpotClient
+    from connectors.hubspot.day_budget import DayBudget, Spending
     from connectors.hubspot.destination import HubSpotDestination
+    from connectors.hubspot.portal_check import HubSpotPortalCheck
     from connectors.hubspot.source import HubSpotSource
     from mappings.load import contact_properties, deal_properties
 
-    client = HubSpotClient(
-        settings.secrets.hubspot_access_token,
-        base_url=settings.hubspot.base_url,
-        api_version=settings.hubspot.api_version,
-        burst=SharedLimit(database, "hubspot", settings.hubspot.calls_per_10_seconds, BURST_SECONDS),
-        searches=SharedLimit(database, "hubspot search", SEARCHES_PER_SECOND, 1),
-        guard=writer,
-        write_within=CALL_WITHIN,
-    )
-    source = HubSpotSource(
-        client,
-        contact_properties(mappings),
-        deal_properties(mappings),
-        calls_per_10_seconds=settings.hubspot.calls_per_10_seconds,
-        clock=clock,
-    )
-    return source, HubSpotDestination(client, pilot=settings.pilot.list)
+    own = settings.hubspot
+    budget = DayBudget(own.keep_free)
+    searches = max(1, int(ACCOUNT_SEARCHES_PER_SECOND * (1 - own.keep_free)))
+    calls = own.calls_per_10_seconds
+
+    def client(*, background: bool) -> HubSpotClient:
+        return HubSpotClient(
+            settings.secrets.hubspot_access_token,
+            base_url=own.base_url,
+            api_version=own.api_version,
+            burst=SharedLimit(database, "hubspot", calls, BURST_SECONDS),
+            searches=SharedLimit(database, "hubspot search", searches, 1),
+            guard=writer,
+            write_within=CALL_WITHIN,
+            spending=Spending(budget, background=background),
+        )
+
+    def source(client: HubSpotClient) -> HubSpotSource:
+        asked = contact_properties(mappings), deal_properties(mappings)
+        return HubSpotSource(client, *asked, calls_per_10_seconds=calls, clock=clock)
+
+    prompt = client(background=False)
+    destination = HubSpotDestination(prompt, pilot=settings.pilot.list)
+    return source(client(background=True)), source(prompt), destination, HubSpotPortalCheck(prompt)
 
 
 def _published_ends(settings: Settings, mappings: Mappings) -> tuple[PublishedEnd, ...]:

@@ -62,5 +62,5 @@ def _apply(services: Services, fingerprint: str, console: Console) -> int:
     if done.refused:
         console.error("HubSpot refused some of it: check the token's scopes, then run setup again")
         return 1
-    console.line("Next: build the workflows, step by step in connectors/hubspot/project/README.es.md")
+    console.line("Next: build the workflows, step by step, with pictures, at /setup/hubspot")
     return 0

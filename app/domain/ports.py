@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from app.domain.changes import Change, Contact, Outcome, Problem, SetupChange
+from app.domain.portal import Workflow
 from app.domain.records import Occurrence, Page, Record
 from app.domain.texts import RedactedText, TextReading
 
 PATH_HEADER = "X-Savia-Path"
 """The header under which a WebhookSource finds what follows the vendor's name in our address. Always set by
 our own web layer, whatever the caller sent.
+"""
+
+WhyRefused = Literal["", "secret", "stamp", "address"]
+"""What is wrong with a delivery that looks like the vendor's: signed with another secret, stamped too long
+ago or in the future, or signed over another address of ours than the configured one. "" for noise.
 """
 
 
@@ -52,6 +58,12 @@ class WebhookSource(Protocol):
         """
         ...
 
+    def why_refused(self, headers: Mapping[str, str], body: bytes, called: str) -> WhyRefused:
+        """For a delivery that `verify` turned away: what a person must mend. `called` is the address it was
+        sent to, as far as the web server can tell.
+        """
+        ...
+
     def challenge(self, body: bytes) -> dict[str, str] | None:
         """The answer to a URL-validation delivery, or None for any other delivery."""
         ...
@@ -86,6 +98,30 @@ class Destination(Protocol):
         """Write, packed into as few calls as HubSpot allows, in the order given. Exactly one Outcome per
         Change, judged per item. Raises TryLater or BadCredentials when the rest cannot be tried now:
         outcomes already yielded stand.
+        """
+        ...
+
+
+class PortalCheck(Protocol):
+    """The portal as an operator would look it over. Reads only; what it finds is told as problems, and a call
+    that fails is one of them.
+    """
+
+    def account(self) -> str:
+        """The portal's number. Raises TryLater and BadCredentials."""
+        ...
+
+    def rights(self) -> list[Problem]:
+        """The scopes the token lacks, each with what does not work without it."""
+        ...
+
+    def room(self, properties: int) -> list[Problem]:
+        """Does the portal take so many more contact properties?"""
+        ...
+
+    def workflows(self, wanted: Sequence[Workflow], holdout: str) -> list[Problem]:
+        """Does each sequence have a workflow that is on, starts by its list or stamp, lets contacts in again
+        and keeps out those whose property `holdout` is true ("" while nobody is held out)?
         """
         ...
 

@@ -4,42 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from app.domain.changes import Problem
 from app.domain.deprecations import end_problems
-from app.domain.desired import wanted_schema
-from app.domain.errors import SaviaError
-from app.pipeline import release, steps
+from app.pipeline.delivery_checkup import delivery_problems, delivery_state
 from app.pipeline.score_checkup import score_problems, score_state
+from app.pipeline.vendor_checkup import vendor_problems
+from app.pipeline.vital_checkup import vital_problems, vital_state
+from app.pipeline.work_checkup import work_problems, work_state
 from app.services import Services
-from app.store import (
-    activities,
-    experiments,
-    freshness,
-    inbox,
-    job_rows,
-    ledger,
-    migrate,
-    mirror,
-    people,
-    plans,
-    processes,
-    quarantine,
-    runs,
-    switches,
-)
-
-OLDEST_DELIVERY = timedelta(minutes=10)
-"""A delivery that waits longer than this means that no worker works."""
-
-LONGEST_SILENCE = timedelta(days=7)
-"""A week without a delivery of a vendor that is on is worth a look; fewer days can be a holiday."""
-
-CONNECTIONS = {"web": 5, "worker": 9, "clock": 1}
-"""Database connections each process may open: 15 in all, where the smallest plans allow about 20."""
+from app.store import migrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +38,17 @@ class Checkup:
 
 
 def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> Checkup:
-    """Look at the store and, unless told not to, ask each vendor one cheap question."""
-    problems = list(_off(services))
-    state: dict[str, object] = {"connections": CONNECTIONS}
-    try:
-        with services.database.connect() as conn:
-            state |= _store_state(conn, services, now)
-            problems += _store_problems(conn, services, now)
-            problems += _release_problems(conn, services)
-            problems += score_problems(conn, services)
-            problems += _silent(conn, services, now)
-    except sa.exc.OperationalError:
-        problems.append(Problem("error", "database", "does not answer: see DATABASE_URL and its server"))
-    except sa.exc.ProgrammingError:
-        problems.append(Problem("error", "database", "has not our tables: python -m jobs migrate"))
-    problems += end_problems(services.ends, now.date())
-    if ask_vendors:
-        problems += _vendor_problems(services)
-    return Checkup(state, tuple(sorted(problems, key=lambda item: (item.severity, item.subject))))
+    """Look at the store and, unless told not to, ask each vendor a few cheap questions.
+
+    A vendor is asked nothing that changes anything there; the number of the portal that answered first is
+    kept, so that another one is noticed.
+    """
+    state, found = _store(services, now)
+    problems = [*_off(services), *found, *end_problems(services.ends, now.date())]
+    if ask_vendors and not any(problem.subject == "database" for problem in found):
+        problems += vendor_problems(services, now)
+    ordered = sorted(dict.fromkeys(problems), key=lambda item: (item.severity, item.subject))
+    return Checkup(state, tuple(ordered))
 
 
 def _off(services: Services) -> Iterator[Problem]:
@@ -86,102 +56,24 @@ def _off(services: Services) -> Iterator[Problem]:
         yield Problem("warning", vendor, f"is off: set {', '.join(names)}")
 
 
-def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict[str, object]:
-    waiting, oldest = inbox.waiting(conn)
-    last = {source: runs.last(conn, f"sync {source}") for source in services.sources}
-    return {
-        "schema": migrate.standing(services.database),
-        "deliveries waiting": waiting,
-        "oldest delivery": oldest,
-        "leads to score": people.any_touched(conn),
-        "activities": activities.count(conn),
-        "records held": quarantine.count_open(conn),
-        "leads waiting for a write": mirror.count_waiting(conn),
-        "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
-        "experiment": _experiment(conn),
-        "jobs": job_rows.count_by_state(conn),
-        **score_state(conn),
-        "memory": processes.memory(conn, now),
-        "last delivery": {name: inbox.last_received(conn, name) for name in services.webhooks},
-        "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
-        "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
-    }
-
-
-def _experiment(conn: sa.Connection) -> str:
-    trial = experiments.running(conn)
-    if trial is None:
-        return "none"
-    return f"{trial.holdout_share:.0%} held out since {trial.started_at:%Y-%m-%d}, for {trial.outcome}"
-
-
-def _store_problems(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
-    _, oldest = inbox.waiting(conn)
-    if oldest is not None and now - oldest > OLDEST_DELIVERY:
-        yield Problem("error", "inbox", f"deliveries wait since {oldest:%H:%M}: is a worker running?")
-    if held := quarantine.count_open(conn):
-        yield Problem("warning", "quarantine", f"{held} records could not be used: python -m jobs quarantine")
-    if dead := job_rows.count_by_state(conn).get("failed", 0):
-        yield Problem(
-            "error", "jobs", f"{dead} dead letters: read the worker's log, mend, then run the job by hand"
-        )
-    if refused := ledger.rejected_count(conn, now - timedelta(days=1)):
-        yield Problem(
-            "warning", "HubSpot", f"refused {refused} writes since yesterday: python -m jobs explain EMAIL"
-        )
-    if paused := switches.read(conn, "paused"):
-        message = f"paused since {paused.set_at:%Y-%m-%d %H:%M} UTC ({paused.value}): python -m jobs resume"
-        yield Problem("warning", "writes", message)
-    if not release.is_released(conn, services) and plans.count_released(conn):
-        message = "are new: nobody is enrolled or tasked by them before python -m jobs write_back --enrol"
-        yield Problem("warning", "rules", message)
-    stored = plans.last_waiting(conn)
-    if stored is not None and stored.plan.unsafe:
-        reasons = "; ".join(stored.plan.unsafe)
-        message = f"{stored.plan.fingerprint} waits for you ({reasons}): python -m jobs write_back"
-        yield Problem("warning", "plan", message)
-
-
-def _release_problems(conn: sa.Connection, services: Services) -> Iterator[Problem]:
-    """What tells that another release than this one was here."""
-    if migrate.standing(services.database) == "newer":
-        message = "is newer than the code: fine after a rollback by one release, not by more"
-        yield Problem("warning", "schema", message)
-    if unknown := job_rows.unknown_steps(conn, steps.NAMES):
-        message = f"{', '.join(unknown)} wait for a release that knows them: deploy it, or leave them be"
-        yield Problem("warning", "jobs", message)
-
-
-def _silent(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
-    """Webhooks that are on and deliver nothing: often an address that was never registered."""
-    for name in services.webhooks:
-        last = inbox.last_received(conn, name)
-        if last is None:
-            message = "webhooks are on and nothing was ever delivered: see /setup for the address to register"
-            yield Problem("warning", name, message)
-        elif now - last > LONGEST_SILENCE:
-            yield Problem("warning", name, f"nothing was delivered since {last:%Y-%m-%d}: is the webhook on?")
-
-
-def _vendor_problems(services: Services) -> Iterator[Problem]:
-    if services.texts is not None:
-        try:
-            yield from services.texts.check()
-        except SaviaError as reason:
-            yield Problem("warning", "OpenAI", str(reason))
-    for name, source in services.sources.items():
-        try:
-            yield from source.check()
-        except SaviaError as reason:
-            yield Problem("error", name, str(reason))
-    if services.destination is not None:
-        wanted = wanted_schema(services.mappings.hubspot, services.settings.language)
-        try:
-            problems, missing = services.destination.check(wanted)
-        except SaviaError as reason:
-            yield Problem("error", services.destination.name, str(reason))
-            return
-        yield from problems
-        if missing:
-            message = f"{len(missing)} properties or lists are missing: the next plan makes them"
-            yield Problem("warning", services.destination.name, message)
+def _store(services: Services, now: datetime) -> tuple[dict[str, object], list[Problem]]:
+    """What the database tells; of one that does not answer or is not ours, only that."""
+    state: dict[str, object] = {}
+    try:
+        if not migrate.at_head(services.database):
+            message = "is behind this version of Savia: python -m jobs migrate"
+            return {"schema": "behind"}, [Problem("error", "database", message)]
+        with services.database.connect() as conn:
+            state |= work_state(conn, services, now) | score_state(conn)
+            state |= delivery_state(conn, services) | vital_state(conn, now)
+            problems = [
+                *work_problems(conn, services, now),
+                *score_problems(conn, services),
+                *delivery_problems(conn, services, now),
+                *vital_problems(conn, services, now),
+            ]
+    except sa.exc.OperationalError:
+        return state, [Problem("error", "database", "does not answer: see DATABASE_URL and its server")]
+    except sa.exc.ProgrammingError:
+        return state, [Problem("error", "database", "has not our tables: python -m jobs migrate")]
+    return state, problems

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app.domain.ports import WebhookSource
 from app.services import Services
-from app.store import door
+from app.store import door, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,21 @@ class Received:
 
 
 def receive(
-    services: Services, source: WebhookSource, headers: Mapping[str, str], body: bytes, now: datetime
+    services: Services,
+    source: WebhookSource,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+    called: str = "",
 ) -> Received:
-    """Verify, then store. A delivery that is already known is accepted again and stored once."""
+    """Verify, then store. A delivery that is already known is accepted again and stored once. `called` is the
+    address it came to; it is kept of one that the vendor really signed over it.
+    """
     if not source.verify(headers, body, now):
+        reason = source.why_refused(headers, body, called)
+        if reason:
+            address = called if reason == "address" else ""
+            refused.note(services.database, source.name, reason, now, address)
         return Received(accepted=False)
     challenge = source.challenge(body)
     if challenge is None:

@@ -15,6 +15,7 @@ from app.domain.past import Past
 from app.domain.plan import make_plan
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.steps import recorded
+from app.pipeline.vendor_checkup import note_portal, portal_problems
 from app.pipeline.write_back import limits_of
 from app.services import Services
 from app.store import plans
@@ -62,6 +63,8 @@ def show_setup(services: Services, now: datetime) -> SetupPlan:
         wanted = wanted_schema(services.mappings.hubspot, services.settings.language)
         found, missing = services.destination.check(wanted)
         problems = tuple(found)
+    if services.portal is not None:
+        problems += tuple(portal_problems(services, services.portal))
     mapping, shut = services.mappings.hubspot, Gate(released=False)
     portal = make_plan([], {}, NOBODY, mapping, limits_of(services), now, gate=shut, setup=missing)
     registrations = {item.name: item.missing() for item in services.registrations}
@@ -79,6 +82,8 @@ def carry_out_setup(services: Services, fingerprint: str, now: datetime) -> Setu
     if plan.fingerprint != fingerprint:
         message = "is not what is missing now: run setup to see the current plan"
         raise BadConfig([Fault("--apply", fingerprint, message)])
+    if services.portal is not None:
+        note_portal(services, services.portal, now)
     done = SetupDone()
     if plan.portal.changes:
         _make(services, plan.portal, done, now)

@@ -93,6 +93,11 @@ def _revisions() -> tuple[frozenset[str], frozenset[str]]:
     return known, frozenset(scripts.get_heads())
 
 
+def heads() -> set[str]:
+    """The newest migrations of this version of Savia: one."""
+    return set(_revisions()[1])
+
+
 def _config() -> Config:
     config = Config()
     place = str(Path(__file__).parent / "migrations")

@@ -38,6 +38,17 @@ inbox = sa.Table(
 # Only what waits is indexed: finding work costs the same however long the history is.
 sa.Index("ix_inbox_new", inbox.c.id, postgresql_where=inbox.c.state == "new")
 
+refused_delivery = sa.Table(
+    "refused_delivery",
+    metadata,
+    sa.Column("source", Key, primary_key=True),
+    sa.Column("reason", Key, primary_key=True, comment="secret, stamp, address"),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("first_at", Stamp, nullable=False),
+    sa.Column("last_at", Stamp, nullable=False),
+    sa.Column("address", sa.Text, nullable=False, comment="where it was sent, told for the reason address"),
+)
+
 quarantine = sa.Table(
     "quarantine",
     metadata,

@@ -1,4 +1,4 @@
-"""What a person decided for the whole installation: writes paused, rules released."""
+"""What holds for the whole installation: writes paused, rules released, the portal it belongs to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.store.schema import switch as table
 
-Name = Literal["paused", "released_rules"]
+Name = Literal["paused", "released_rules", "portal"]
 
 
 @dataclass(frozen=True, slots=True)

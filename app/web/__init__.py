@@ -7,7 +7,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from app.services import Services
-from app.web import health, model_report, setup, webhooks
+from app.web import guide, health, model_report, setup, webhooks
 
 
 def create_app(services: Services) -> Flask:
@@ -18,6 +18,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(webhooks.make_blueprint(services))
     app.register_blueprint(health.make_blueprint(services))
     app.register_blueprint(setup.make_blueprint(services))
+    app.register_blueprint(guide.make_blueprint(services))
     app.register_blueprint(model_report.make_blueprint(services))
     app.register_error_handler(HTTPException, _plain)
     app.register_error_handler(sa.exc.OperationalError, _database_away)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify
 
+from app.pipeline.vital_checkup import WORKER_SILENCE
 from app.services import Services
 from app.store import inbox, job_rows, migrate, processes
-
-WORKER_SILENCE = timedelta(seconds=30)
-"""A worker gives a sign of life every three seconds."""
-
 
 NEWER = "newer than the code: fine after a rollback"
 

@@ -26,9 +26,15 @@ def make_blueprint(services: Services) -> Blueprint:
         if len(body) > LARGEST_BODY:
             return Response("413 one MiB at most\n", 413)
         headers = {**dict(request.headers), PATH_HEADER: rest}
-        received = receive(services, source, headers, body, services.clock())
+        received = receive(services, source, headers, body, services.clock(), _called())
         if not received.accepted:
             return Response("401 bad or missing signature\n", 401)
         return jsonify(received.answer) if received.answer else Response(status=204)
 
     return routes
+
+
+def _called() -> str:
+    """The address as the vendor wrote it: a router in front of us ends TLS and says so."""
+    scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
+    return f"{scheme}://{request.host}{request.path}"

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.domain.errors import BadRecord
-from app.domain.ports import PATH_HEADER
+from app.domain.ports import PATH_HEADER, WhyRefused
 from app.domain.records import Record
 from connectors.activecampaign.moments import minute
 
@@ -35,11 +35,18 @@ class ActiveCampaignWebhook:
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:  # noqa: ARG002 nothing is signed or stamped
         """Did it come to the address only ActiveCampaign was told? Raises nothing."""
-        values = {name.lower(): value for name, value in headers.items()}
-        given = values.get(PATH_HEADER.lower(), "").strip("/")
+        given = _path_of(headers)
         # Compared as bytes: compare_digest refuses text that is not ASCII.
         same = hmac.compare_digest(self._secret.encode(), given.encode(errors="replace"))
         return bool(self._secret) and same
+
+    def why_refused(self, headers: Mapping[str, str], body: bytes, called: str) -> WhyRefused:  # noqa: ARG002 the same
+        """A form with an event in it, sent to another secret than ours."""
+        try:
+            self.parse(body)
+        except BadRecord:
+            return ""
+        return "secret" if _path_of(headers) else ""
 
     def challenge(self, body: bytes) -> dict[str, str] | None:  # noqa: ARG002 ActiveCampaign validates no address
         """Never: an address is taken as it is."""
@@ -54,6 +61,11 @@ class ActiveCampaignWebhook:
         if not isinstance(event, str) or not _NAME.fullmatch(event):
             raise BadRecord("type", "the delivery does not name its event")
         return (Record(self.name, event, fields | {"minute": minute(fields.get("date_time"))}),)
+
+
+def _path_of(headers: Mapping[str, str]) -> str:
+    values = {name.lower(): value for name, value in headers.items()}
+    return values.get(PATH_HEADER.lower(), "").strip("/")
 
 
 def _fields(body: bytes) -> dict[str, Any]:

@@ -8,12 +8,16 @@ from functools import cached_property
 from typing import Any
 
 from connectors.http import LONGEST_CALL, Answer, CallLimit, HttpSession, RateLimit
+from connectors.hubspot.day_budget import DayBudget, Spending
 from connectors.hubspot.errors import explain
 from connectors.hubspot.paths import BatchVerb, ObjectType, Paths
 from connectors.hubspot.vendor_package import VendorPackage
 
+ACCOUNT_SEARCHES_PER_SECOND = 5
+"""Of the whole account, with all of its apps."""
+
 SEARCHES_PER_SECOND = 4
-"""HubSpot allows 5 a second for the whole account; one is left for the others."""
+"""One in five is left for the others."""
 
 BURST_CALLS = 190
 
@@ -28,7 +32,8 @@ class HubSpotClient:
 
     `burst` holds the plan's limit over BURST_SECONDS (100 calls on Free and Starter, 190 above), `searches`
     SEARCHES_PER_SECOND; several processes that call one portal must share both. `guard` is asked last before
-    each call and may refuse it; one that may change something is over `write_within` seconds of that.
+    each call and may refuse it, as `spending` does when the day's calls run low; one that may change
+    something is over `write_within` seconds of that.
     """
 
     def __init__(
@@ -41,9 +46,11 @@ class HubSpotClient:
         searches: CallLimit | None = None,
         guard: CallLimit | None = None,
         write_within: float = LONGEST_CALL,
+        spending: Spending | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.paths = Paths(api_version)
+        self._token = token
         self.session = HttpSession(
             "HubSpot",
             base_url,
@@ -53,7 +60,8 @@ class HubSpotClient:
         )
         self._burst = burst or RateLimit(BURST_CALLS, BURST_SECONDS, sleep=sleep)
         self._write_within = write_within
-        self._limits = (self._burst, guard) if guard else (self._burst,)
+        self._spending = spending or Spending(DayBudget(keep_free=0), background=False)
+        self._limits = (self._burst, self._spending, *((guard,) if guard else ()))
         self._searches = searches or RateLimit(SEARCHES_PER_SECOND, 1, sleep=sleep)
 
     def call(
@@ -70,7 +78,7 @@ class HubSpotClient:
 
     def search(self, object_type: ObjectType, query: Mapping[str, Any]) -> Any:
         """One page of a CRM search, within the account's own limit for searches."""
-        limits = (self._burst, self._searches)
+        limits = (self._burst, self._searches, self._spending)
         return self.session.call("POST", self.paths.search(object_type), json=query, limits=limits).body
 
     def batch(
@@ -88,6 +96,13 @@ class HubSpotClient:
         """The same with its headers, which tell HubSpot's clock and the account's limits."""
         return self._call("GET", self.paths.account())
 
+    def token_info(self) -> Mapping[str, Any]:
+        """The portal, the app and the scopes of our token. Raises NotFound or BadRecord for a kind of token
+        that HubSpot does not tell about.
+        """
+        told: Mapping[str, Any] = self.call("POST", self.paths.token_info(), json={"tokenKey": self._token})
+        return told
+
     @cached_property
     def package(self) -> VendorPackage:
         """hubspot-api-client for the cold paths, speaking through this client."""
@@ -98,4 +113,6 @@ class HubSpotClient:
 
     def _call(self, method: str, path: str, **request: Any) -> Answer:
         within = LONGEST_CALL if method == "GET" else self._write_within
-        return self.session.call(method, path, limits=self._limits, within=within, **request)
+        answer = self.session.call(method, path, limits=self._limits, within=within, **request)
+        self._spending.budget.note(answer.headers)
+        return answer

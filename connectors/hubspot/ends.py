@@ -34,6 +34,10 @@ ENDS: tuple[tuple[str, PublishedEnd], ...] = (
         ),
     ),
     (
+        r"/oauth/v2/",
+        PublishedEnd(VENDOR, "what `check` asks of the token's scopes", date(2027, 9, 1), "update Savia"),
+    ),
+    (
         r"/(crm|account-info)/v[1-3]/",
         PublishedEnd(VENDOR, "the v3 API", date(2027, 9, 1), DATED),
     ),
@@ -57,6 +61,7 @@ def paths_in_use(paths: Paths, *, enrols_by_v2: bool) -> tuple[str, ...]:
     packaged = ("/crm/v3/properties/contacts", "/crm/v3/pipelines/deals", "/crm/v3/owners/")
     return (
         paths.account() + "/",
+        paths.token_info(),
         paths.search("contacts"),
         paths.batch("0-3", "read"),
         paths.batch("tasks", "create"),

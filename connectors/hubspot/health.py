@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from app.domain.changes import Problem
@@ -11,8 +11,8 @@ from app.domain.changes import Problem
 LARGEST_SKEW = timedelta(seconds=60)
 """Signed deliveries are taken five minutes either way: well before that somebody should know."""
 
-LEAST_LEFT = 0.1
-"""Of the day's calls; they are shared by every app of the portal."""
+LEAST_LEFT = 0.3
+"""Of the day's calls, which every app of the portal shares: below this pulls wait (day_budget.py)."""
 
 
 def problems_told(headers: Mapping[str, str], now: datetime, calls_per_10_seconds: int) -> Iterator[Problem]:
@@ -25,7 +25,9 @@ def problems_told(headers: Mapping[str, str], now: datetime, calls_per_10_second
     daily = _number(headers, "X-HubSpot-RateLimit-Daily")
     left = _number(headers, "X-HubSpot-RateLimit-Daily-Remaining")
     if daily and left is not None and left < LEAST_LEFT * daily:
-        message = f"{left} of the day's {daily} calls are left: look for another app that uses them up"
+        message = (
+            f"{left} of the day's {daily} calls are left: look for another app that uses them up, or wait"
+        )
         yield Problem("warning", "hubspot", message)
 
 
@@ -34,7 +36,7 @@ def _clock(headers: Mapping[str, str], now: datetime) -> Iterator[Problem]:
         theirs = parsedate_to_datetime(headers.get("Date", ""))
     except ValueError:
         return
-    skew = now - theirs
+    skew = now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
     if abs(skew) > LARGEST_SKEW:
         way = "ahead of" if skew > timedelta() else "behind"
         seconds = abs(skew).total_seconds()

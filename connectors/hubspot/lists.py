@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
+from urllib.parse import quote
 
 from app.domain.errors import BadRecord
 from connectors.hubspot.client import BATCH, HubSpotClient
@@ -34,6 +35,16 @@ class Lists:
             return None
         self._ids[name] = str(found["listId"])
         return found
+
+    def filters_of(self, list_id: str) -> Any:
+        """The filters of an active list; None for a static one, and for one that is gone."""
+        path = f"{self._client.paths.lists()}/{quote(list_id, safe='')}"
+        try:
+            return self._client.call("GET", path, params={"includeFilters": "true"})["list"].get(
+                "filterBranch"
+            )
+        except NotFound:
+            return None
 
     def id_of(self, name: str) -> str:
         """Raises NotFound for a list that is not there."""

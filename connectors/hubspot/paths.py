@@ -36,6 +36,21 @@ class Paths:
     def account(self) -> str:
         return f"/account-info/{self.api_version}/details"
 
+    def token_info(self) -> str:
+        """What a token may do. It has no dated form; HubSpot's private apps page."""
+        return "/oauth/v2/private-apps/get/access-token-info"
+
+    def custom_property_limit(self) -> str:
+        area = "v3/limits" if self.api_version == "v3" else f"limits/{self.api_version}"
+        return f"/crm/{area}/custom-properties"
+
+    def flows(self) -> str:
+        """Workflows: HubSpot has published beta versions only, of which v4 is the oldest and steadiest."""
+        return "/automation/v4/flows"
+
+    def flows_batch(self) -> str:
+        return f"{self.flows()}/batch/read"
+
     def objects(self, object_type: ObjectType) -> str:
         if self.api_version == "v3":
             return f"/crm/v3/objects/{object_type}"

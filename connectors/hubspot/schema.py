@@ -37,7 +37,18 @@ class Schema:
                 missing.append(change)
             else:
                 problems += _conflicts(change, found)
-        return problems, missing
+        archived = self._archived(missing)
+        problems += [_is_archived(name) for name in sorted(archived)]
+        return problems, [change for change in missing if change.name not in archived]
+
+    def _archived(self, missing: Sequence[Wanted]) -> set[str]:
+        """The properties among `missing` that lie in HubSpot's archive: their names are taken there."""
+        wanted = (change for change in missing if isinstance(change, EnsureProperty))
+        names = {change.name for change in wanted if not _is_group(change)}
+        if not names:
+            return set()
+        answer = self._client.package.properties.get_all(OBJECT, archived=True, _preload_content=False)
+        return names & {definition["name"] for definition in answer.body["results"]}
 
     def present(self, wanted: Sequence[Wanted]) -> set[str]:
         """The keys of those that are there already."""
@@ -83,6 +94,11 @@ class Schema:
     def _properties(self) -> dict[str, Definition]:
         answer = self._client.package.properties.get_all(OBJECT, archived=False, _preload_content=False)
         return {definition["name"]: definition for definition in answer.body["results"]}
+
+
+def _is_archived(name: str) -> Problem:
+    message = "is archived in HubSpot: restore it under Settings > Properties > Archived properties"
+    return Problem("error", f"property {name}", message)
 
 
 def _conflicts(change: Wanted, found: Definition) -> Iterator[Problem]:

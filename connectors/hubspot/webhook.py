@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.domain.errors import BadRecord
+from app.domain.ports import WhyRefused
 from app.domain.records import Record
 
 PATH = "/webhooks/hubspot"
@@ -53,12 +54,22 @@ class HubSpotWebhook:
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
         """Signed with our secret, over our address, within five minutes either way of `now`."""
-        given = {name.lower(): value for name, value in headers.items()}
-        signature = given.get("x-hubspot-signature-v3", "")
-        stamp = given.get("x-hubspot-request-timestamp", "")
-        if not signature.isascii() or not _is_fresh(stamp, now):
+        signature, stamp = _signed(headers)
+        return _is_fresh(stamp, now) and self._is_over(self._uri, signature, body, stamp)
+
+    def why_refused(self, headers: Mapping[str, str], body: bytes, called: str) -> WhyRefused:
+        """A signature that is ours over the address it was really sent to means another target address."""
+        signature, stamp = _signed(headers)
+        if not signature or not _STAMP.fullmatch(stamp):
+            return ""
+        if self._is_over(self._uri, signature, body, stamp):
+            return "stamp"
+        return "address" if self._is_over(called, signature, body, stamp) else "secret"
+
+    def _is_over(self, uri: str, signature: str, body: bytes, stamp: str) -> bool:
+        if not signature.isascii():
             return False
-        return hmac.compare_digest(sign_v3(self._secret, self._uri, body, stamp), signature)
+        return hmac.compare_digest(sign_v3(self._secret, uri, body, stamp), signature)
 
     def challenge(self, body: bytes) -> dict[str, str] | None:  # noqa: ARG002 - the port's signature
         """HubSpot validates no address."""
@@ -83,6 +94,12 @@ def sign_v3(secret: str, uri: str, body: bytes, timestamp: str, method: str = "P
 def decode_uri(uri: str) -> str:
     """The address as HubSpot signs it: twelve escapes decoded once, all others left alone."""
     return _ENCODED.sub(lambda found: DECODED[found[0]], uri)
+
+
+def _signed(headers: Mapping[str, str]) -> tuple[str, str]:
+    """The signature and its stamp; "" for what is not there."""
+    given = {name.lower(): value for name, value in headers.items()}
+    return given.get("x-hubspot-signature-v3", ""), given.get("x-hubspot-request-timestamp", "")
 
 
 def _is_fresh(stamp: str, now: datetime) -> bool:

@@ -227,8 +227,16 @@ def _explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
         return ExpiredPageToken("zoom: the page token has expired")
     if status == 404 or code in {3000, 3001}:
         return NotReady("zoom: there is no such webinar, or its report is not ready")
+    return _refused(status, code, message)
+
+
+def _refused(status: int, code: Any, message: str) -> BadCredentials:
     if status == 401:
         return BadCredentials("zoom: the token is refused; check that the app is activated")
+    if code == 200 and "webinar plan" in message.lower():
+        return BadCredentials(
+            "zoom: the host has no webinar add-on; assign it the licence, or name another in [zoom] hosts"
+        )
     return BadCredentials(f"zoom: refuses the call ({status}, code {_number(code)}); see Zoom's error codes")
 
 

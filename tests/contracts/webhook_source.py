@@ -69,6 +69,19 @@ class WebhookSourceContract:
         headers = self.sign(self.delivery, NOW) | {self.stamp_header: stamp}
         assert not self.make_source().verify(headers, self.delivery, NOW)
 
+    def test_why_it_was_refused_tells_another_secret_from_noise(self):
+        source = self.make_source()
+        assert source.why_refused(self.sign(self.delivery, NOW), b"x" + self.delivery, "") in ("secret", "")
+        assert source.why_refused({}, self.delivery, "https://savia.example.com") == ""
+
+    def test_why_a_stale_delivery_was_refused_is_its_stamp(self):
+        at = NOW - self.oldest - timedelta(minutes=1)
+        assert self.make_source().why_refused(self.sign(self.delivery, at), self.delivery, "") == "stamp"
+
+    @given(headers=st.dictionaries(st.text(), st.text()), body=st.binary())
+    def test_nobody_elses_noise_is_counted_as_a_fault(self, headers, body):
+        assert self.make_source().why_refused(headers, body, "https://savia.example.com/") == ""
+
     def test_a_missing_header_is_refused_without_an_exception(self):
         headers = self.sign(self.delivery, NOW)
         assert not self.make_source().verify({}, self.delivery, NOW)

@@ -62,18 +62,18 @@ class Sandbox:
             hubspot_secret=HUBSPOT_CLIENT_SECRET,
             time_scale=time_scale,
         )
-        self._server = LocalServer(self._app(), port)
-        self.port, self.url = self._server.port, self._server.url
+        self.server = LocalServer(self._app(), port)
+        self.port, self.url = self.server.port, self.server.url
 
     def start(self) -> Self:
         """Begin to serve; returns at once."""
-        self._server.start()
+        self.server.start()
         return self
 
     def stop(self) -> None:
         """End deliveries and the server."""
         self.play.close()
-        self._server.stop()
+        self.server.stop()
 
     def __enter__(self) -> Self:
         return self.start()

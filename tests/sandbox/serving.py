@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, Self
 
 from flask import Flask
@@ -20,11 +21,19 @@ class _QuietHandler(WSGIRequestHandler):
 
 class LocalServer:
     """Serves `app` on 127.0.0.1 from `start` to `stop`, one thread a connection; port 0 takes a free one.
-    The port is taken at once, so `url` is known before `start`.
+    The port is taken at once, so `url` is known before `start`. `clock_ahead` is how many seconds its Date
+    headers are off.
     """
 
     def __init__(self, app: Flask, port: int = 0) -> None:
-        self._server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_QuietHandler)
+        self.clock_ahead = 0.0
+        local = self
+
+        class Handler(_QuietHandler):
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + local.clock_ahead)
+
+        self._server = make_server("127.0.0.1", port, app, threaded=True, request_handler=Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.port = self._server.port
         self.url = f"http://127.0.0.1:{self.port}"

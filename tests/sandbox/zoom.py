@@ -68,7 +68,7 @@ def _token(account: ZoomAccount) -> tuple[Response, int]:
         access_token=account.issue_token(),
         token_type="bearer",
         expires_in=int(account.token_seconds),
-        scope="report:read:admin webinar:read:admin user:read:admin",
+        scope=account.scopes,
         api_url=request.host_url.rstrip("/") + "/zoom",
     ), 200
 
@@ -117,6 +117,9 @@ def _add_users(zoom: Blueprint, account: ZoomAccount) -> None:
         person = world.host if name == "me" else person
         if person is None:
             raise ZoomError(404, 1001, f"User does not exist: {name}.")
+        if not account.has_webinars:
+            message = "Webinar plan is missing. You must subscribe to the webinar plan and enable webinars."
+            raise ZoomError(400, 200, message)
         hosted = world.webinars if person == world.host else ()
         return _paged(account, "webinars", hosted, lambda one: rows.webinar_row(one, world.host))
 

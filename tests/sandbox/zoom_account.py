@@ -39,8 +39,9 @@ class ZoomCredentials:
 
 @dataclass
 class ZoomAccount:
-    """One Zoom account. Seconds of life of access and page tokens, the delay of reports and the clock can be
-    set; `request_counts` is by route, `http_429` how often somebody called too fast.
+    """One Zoom account. `has_webinars`: its users have the webinar add-on. Seconds of life of access and page
+    tokens, the delay of reports and the clock can be set; `request_counts` is by route, `http_429` how often
+    somebody called too fast.
     """
 
     story: Story
@@ -48,6 +49,8 @@ class ZoomAccount:
     token_seconds: float = 3_600
     page_token_seconds: float = 900
     report_delay: timedelta = timedelta(0)
+    scopes: str = "report:read:admin webinar:read:admin user:read:admin"
+    has_webinars: bool = True
     limits: Mapping[RateClass, int] = field(default_factory=lambda: dict(BUSINESS))
     clock: Callable[[], float] = time.time
     request_counts: Counter[str] = field(default_factory=Counter)

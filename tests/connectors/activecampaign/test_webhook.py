@@ -57,6 +57,17 @@ class TestActiveCampaignWebhook(WebhookSourceContract):
     def test_a_stamp_moved_after_signing_is_refused(self):
         """There is none."""
 
+    @pytest.mark.skip(reason=UNSIGNED)
+    def test_why_a_stale_delivery_was_refused_is_its_stamp(self):
+        """There is none."""
+
+
+def test_an_event_sent_to_another_secret_is_told_from_a_visitor():
+    source = ActiveCampaignWebhook(SECRET)
+    form = urlencode(CLICK).encode()
+    assert source.why_refused({PATH_HEADER: "the-secret-before"}, form, "") == "secret"
+    assert source.why_refused({PATH_HEADER: "wp-login.php"}, b"user=admin", "") == ""
+
 
 @pytest.mark.parametrize("given_path", ["", "/", SECRET[:-1], SECRET + "x", SECRET.lower(), f"{SECRET}/more"])
 def test_another_path_is_refused(given_path):

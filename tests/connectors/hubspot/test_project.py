@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from connectors.hubspot import webhook
+from connectors.hubspot.scopes import NEEDED, WANTED
 from mappings.load import contact_properties, load_mappings
 
 PROJECT = Path(webhook.__file__).parent / "project"
@@ -143,6 +144,20 @@ def test_the_scopes_asked_for_are_the_documented_ones():
     for scope in (*auth["requiredScopes"], *auth["optionalScopes"]):
         assert f"`{scope}`" in documented
         assert f"`{scope}`" in spanish
+
+
+def test_the_scopes_asked_for_are_those_check_knows_the_effect_of():
+    auth = read("src/app/app-hsmeta.json")["config"]["auth"]
+    assert auth["requiredScopes"] == list(NEEDED)
+    assert auth["optionalScopes"] == list(WANTED)
+
+
+def test_everything_that_is_an_example_is_named_on_the_page_with_what_goes_there():
+    page = (PROJECT / "README.es.md").read_text("utf-8")
+    profile = read("src/hsprofile.prod.json")
+    support = read("src/app/app-hsmeta.json")["config"]["support"]
+    for example in (profile["accountId"], profile["variables"]["BASE_URL"], *support.values()):
+        assert f"`{example}`" in page
 
 
 def test_the_page_for_marketers_names_every_list_and_property_that_starts_a_workflow():

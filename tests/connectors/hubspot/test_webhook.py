@@ -157,3 +157,14 @@ def test_every_published_delivery_is_parsed():
         "webhook_object_propertyChange_contact": ["contact.propertyChange"],
         "webhook_object_propertyChange_custom_object": ["object.propertyChange"],
     }
+
+
+def test_a_delivery_signed_over_the_address_it_was_sent_to_names_that_as_the_fault():
+    called, body, stamp = "https://savia-prod.herokuapp.com/webhooks/hubspot", b"[]", str(to_millis(NOW))
+    headers = {
+        "X-HubSpot-Signature-v3": sign_v3(SECRET, called, body, stamp),
+        "X-HubSpot-Request-Timestamp": stamp,
+    }
+    source = HubSpotWebhook(SECRET, PUBLIC_URL)
+    assert source.why_refused(headers, body, called) == "address"
+    assert source.why_refused(headers, body, "https://elsewhere.example.com/webhooks/hubspot") == "secret"

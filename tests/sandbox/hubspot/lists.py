@@ -22,6 +22,32 @@ class HubSpotList:
     created_at: float
     updated_at: float
     members: dict[str, float] = field(default_factory=dict)
+    where: tuple[str, str] | None = None
+
+    def filter_branch(self) -> Json:
+        """The filters of an active list, as asked for with `includeFilters`."""
+        filters = []
+        if self.where is not None:
+            name, value = self.where
+            operation = {
+                "operationType": "BOOL",
+                "operator": "IS_EQUAL_TO",
+                "includeObjectsWithNoValueSet": False,
+                "value": value == "true",
+            }
+            filters = [{"filterType": "PROPERTY", "property": name, "operation": operation}]
+        inner = {
+            "filterBranchType": "AND",
+            "filterBranchOperator": "AND",
+            "filterBranches": [],
+            "filters": filters,
+        }
+        return {
+            "filterBranchType": "OR",
+            "filterBranchOperator": "OR",
+            "filterBranches": [inner],
+            "filters": [],
+        }
 
     def shown(self) -> Json:
         """The list as create and fetch show it."""

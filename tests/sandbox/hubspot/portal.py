@@ -40,8 +40,10 @@ PERSON = Source("CRM_UI", "userId:98499705")
 
 class HubSpotPortal:
     """One portal. Switches: `token`, `token_expires_at` (None: never), `scopes`, `page_token_seconds` (None:
-    page tokens never expire), `limits`, `faults`, `crm.search_lag`, `announcer.shape`. `now` is seconds since
-    1970. `request_counts` has "METHOD /path" -> calls let through, "total" (all calls) and "http_429".
+    page tokens never expire), `limits`, `faults`, `crm.search_lag`, `announcer.shape`; `tells_tokens` (does
+    it say what a token may do), `has_workflows` (a plan from Professional up), `custom_properties_max`.
+    `now` is seconds since 1970. `request_counts` has "METHOD /path" -> calls let through, "total" (all calls)
+    and "http_429".
     """
 
     def __init__(
@@ -55,6 +57,9 @@ class HubSpotPortal:
         self.token_expires_at: float | None = None
         self.scopes = set(ALL_SCOPES)
         self.page_token_seconds: float | None = None
+        self.tells_tokens = True
+        self.has_workflows = True
+        self.custom_properties_max = 1_000
         self.portal_id = portal_id
         self.app_id = 51879189
         self.time_zone = time_zone
@@ -175,17 +180,35 @@ class HubSpotPortal:
         with self.lock:
             self.crm.pipelines[pipeline_id] = Pipeline(pipeline_id, label, tuple(stages), self.now())
 
-    def add_list(self, name: str, processing_type: str = "MANUAL") -> str:
-        """A person makes a list; returns its id."""
+    def add_list(
+        self, name: str, processing_type: str = "MANUAL", where: tuple[str, str] | None = None
+    ) -> str:
+        """A person makes a list; returns its id. `where`: the property and value an active list filters by,
+        which is shown and not carried out.
+        """
         with self.lock:
-            return self.crm.lists.create(name, processing_type, self.now()).list_id
+            made = self.crm.lists.create(name, processing_type, self.now())
+            made.where = where
+            return made.list_id
+
+    def archive_property(self, name: str) -> None:
+        """A person archives a contact property."""
+        with self.lock:
+            schema = self.crm.schemas["contacts"]
+            schema.archived[name] = schema.properties.pop(name)
 
     def add_workflow(
-        self, workflow_id: str, name: str, trigger: Trigger, re_enrolment: bool = True, enabled: bool = True
+        self,
+        workflow_id: str,
+        name: str,
+        trigger: Trigger,
+        re_enrolment: bool = True,
+        enabled: bool = True,
+        suppresses: Sequence[str] = (),
     ) -> None:
         """A person builds a workflow. The list a ListTrigger names may come later."""
         with self.lock:
-            workflow = Workflow(workflow_id, name, trigger, re_enrolment, enabled)
+            workflow = Workflow(workflow_id, name, trigger, re_enrolment, enabled, tuple(suppresses))
             self.crm.workflows.by_id[workflow_id] = workflow
 
     def switch_workflow(self, workflow_id: str, on: bool) -> None:

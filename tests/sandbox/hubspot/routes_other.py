@@ -1,4 +1,4 @@
-"""Routes of lists, properties, pipelines, owners, workflows and the account."""
+"""Routes of lists, properties, pipelines, owners and the v2 enrolment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from tests.sandbox.hubspot.batches import inputs_of, not_text
 from tests.sandbox.hubspot.calls import Call, Route, both
 from tests.sandbox.hubspot.crm import Crm
 from tests.sandbox.hubspot.lists import PROCESSING_TYPES, HubSpotList, change_members, member_ids
-from tests.sandbox.hubspot.reference import account_details
 from tests.sandbox.hubspot.schema import Schema
 
 if TYPE_CHECKING:
@@ -42,7 +41,11 @@ def _list_by_name(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
 
 
 def _list_by_id(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
-    return Answer(200, {"list": crm.lists.get(call.arguments["list_id"]).shown()})
+    found = crm.lists.get(call.arguments["list_id"])
+    is_active = found.processing_type == "DYNAMIC" and call.one("includeFilters") == "true"
+    return Answer(
+        200, {"list": found.shown() | ({"filterBranch": found.filter_branch()} if is_active else {})}
+    )
 
 
 def _list_search(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
@@ -150,7 +153,12 @@ def _schema(crm: Crm, call: Call) -> Schema:
 
 
 def _properties(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
-    return Answer(200, {"results": [each.shown() for each in _schema(crm, call).properties.values()]})
+    schema = _schema(crm, call)
+    if call.one("archived") == "true":
+        shown = [each.shown() | {"archived": True} for each in schema.archived.values()]
+    else:
+        shown = [each.shown() for each in schema.properties.values()]
+    return Answer(200, {"results": shown})
 
 
 def _property(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
@@ -207,40 +215,6 @@ def _enrol(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
     return Answer(204)
 
 
-def _flows(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
-    stamp = iso(0)
-    results = [
-        {
-            "id": each.workflow_id,
-            "name": each.name,
-            "isEnabled": each.enabled,
-            "objectTypeId": "0-1",
-            "flowType": "WORKFLOW",
-            "revisionId": "1",
-            "createdAt": stamp,
-            "updatedAt": stamp,
-        }
-        for each in crm.workflows.by_id.values()
-    ]
-    return Answer(200, {"results": results})
-
-
-def _details(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
-    return Answer(200, account_details(portal.portal_id, portal.time_zone, crm.now()))
-
-
-def _usage(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
-    usage = {
-        "name": "private-apps-api-calls-daily",
-        "usageLimit": portal.limits.daily_max,
-        "currentUsage": portal.limits.daily_used,
-        "collectedAt": iso(crm.now()),
-        "fetchStatus": "SUCCESS",
-        "resetsAt": iso(portal.limits.resets_at()),
-    }
-    return Answer(200, {"results": [usage]})
-
-
 def _lists(rest: str) -> tuple[str, str]:
     return both(rest, "crm/lists", "crm/v3/lists")
 
@@ -280,7 +254,4 @@ ROUTES = (
     ),
     Route("GET", both("", "crm/owners", "crm/v3/owners"), _owners, ("crm.objects.owners.read",)),
     Route("POST", (_ENROL,), _enrol, ("automation",), writes=True),
-    Route("GET", ("/automation/v4/flows",), _flows, ("automation",)),
-    Route("GET", both("/details", "account-info", "account-info/v3"), _details),
-    Route("GET", both("/api-usage/daily/private-apps", "account-info", "account-info/v3"), _usage),
 )

@@ -101,6 +101,7 @@ class Schema:
         self.object_name = object_name
         self.portal_id = portal_id
         self.properties = {each.name: each for each in standard}
+        self.archived: dict[str, Property] = {}
         self.groups: dict[str, Json] = {}
         self.standard_groups = frozenset({group})
         self._add_group(group, group.capitalize(), 0)

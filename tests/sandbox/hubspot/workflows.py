@@ -45,6 +45,8 @@ class Workflow:
     trigger: Trigger
     re_enrolment: bool
     enabled: bool = True
+    suppresses: tuple[str, ...] = ()
+    """Names of the lists whose members it keeps out."""
     entered: set[str] = field(default_factory=set)
 
 
