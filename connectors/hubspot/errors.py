@@ -36,6 +36,10 @@ class AlreadyExists(BadRecord):
     """A thing of this name is there already (409)."""
 
 
+class NotForUs(BadCredentials):
+    """This call is not open to this token or portal: a scope is missing, or there is no such path."""
+
+
 def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
     """The error to raise for an answer outside 2xx. Every such answer has one."""
     answer = body if isinstance(body, dict) else {}
@@ -49,7 +53,7 @@ def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
     if status in (401, 403):
         return _refused(status, answer)
     if status in (404, 405) and "category" not in answer and answer.get("status") != "error":
-        return BadCredentials("HubSpot: no API at this address; check [hubspot] base_url and api_version")
+        return NotForUs("HubSpot: no API at this address; check [hubspot] base_url and api_version")
     kind = {404: NotFound, 409: AlreadyExists}.get(status, BadRecord)
     names = invalid_properties(answer)
     return kind("properties." + ",".join(names) if names else "request", reason_of(answer))
@@ -83,9 +87,7 @@ def _refused(status: int, answer: Mapping[str, Any]) -> BadCredentials:
     if status == 401:
         return BadCredentials("HubSpot: the token is refused; set HUBSPOT_ACCESS_TOKEN to a current one")
     scopes = ", ".join(_missing_scopes(answer)) or "named in connectors/hubspot/README.md"
-    return BadCredentials(
-        f"HubSpot: the token lacks a right; add the scopes {scopes} and issue the token anew"
-    )
+    return NotForUs(f"HubSpot: the token lacks a right; add the scopes {scopes} and issue the token anew")
 
 
 def _missing_scopes(answer: Mapping[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from tests.sandbox.hubspot.crm import OBJECT_NAMES, Crm
 from tests.sandbox.hubspot.records import CrmRecord, Kind, Source
 
 MAX_INPUTS = 100
+MAX_WITH_HISTORY = 50
 REQUIRED: dict[Kind, tuple[str, ...]] = {
     "contacts": (), "deals": ("dealname", "dealstage"), "tasks": ("hs_timestamp",),
 }  # fmt: skip
@@ -27,8 +28,8 @@ LINK_TYPES: dict[tuple[Kind, int], Kind] = {("tasks", 204): "contacts", ("deals"
 def read(crm: Crm, kind: Kind, body: Any) -> Answer:
     """Records by id or by a unique property. Order is HubSpot's, not the caller's; unknown ids make a 207."""
     started = crm.now()
-    inputs = inputs_of(body)
     names, history = _names(body, "properties"), _names(body, "propertiesWithHistory")
+    inputs = inputs_of(body, MAX_WITH_HISTORY if history else MAX_INPUTS)
     found: dict[str, CrmRecord] = {}
     absent = []
     for each in inputs:

@@ -18,6 +18,7 @@ from tests.sandbox.hubspot.events import Announcer
 from tests.sandbox.hubspot.faults import Faults
 from tests.sandbox.hubspot.limits import Limits
 from tests.sandbox.hubspot.lists import HubSpotList
+from tests.sandbox.hubspot.mails import MailEvent, MailLog, counted
 from tests.sandbox.hubspot.records import CrmRecord, Kind, Source
 from tests.sandbox.hubspot.reference import DEFAULT_STAGES, Owner, Pipeline, Stage
 from tests.sandbox.hubspot.workflows import Enrolment, Trigger, Workflow
@@ -33,6 +34,7 @@ ALL_SCOPES = frozenset(
         "crm.objects.deals.read",
         "crm.objects.owners.read",
         "automation",
+        "content",
     ]
 )
 PERSON = Source("CRM_UI", "userId:98499705")
@@ -62,6 +64,7 @@ class HubSpotPortal:
         self.api = Source("INTEGRATION", str(self.app_id))
         self.limits = Limits(now, time_zone)
         self.faults = Faults()
+        self.mails = MailLog()
         self.crm = Crm(portal_id, self.app_id, now)
         self.lock = threading.RLock()
         self.request_counts: Counter[str] = Counter()
@@ -204,11 +207,24 @@ class HubSpotPortal:
         with self.changing() as crm:
             crm.remove(crm.records["contacts"][contact_id], PERSON)
 
+    def restore(self, contact_id: str) -> None:
+        """A person takes a deleted contact back."""
+        with self.changing() as crm:
+            crm.restore(contact_id, PERSON)
+
     def privacy_delete(self, contact_id: str) -> None:
         """A contact is deleted for good at the person's request: deletion, then privacyDeletion."""
         with self.changing() as crm:
             crm.remove(crm.records["contacts"][contact_id], PERSON)
+            del crm.archived[contact_id]
             crm.announcer.privacy_deleted(contact_id, self.now(), PERSON)
+
+    def mail(self, contact_id: str, event: MailEvent) -> None:
+        """Something happened to a mail that HubSpot sent to a contact: the log and the counters tell it."""
+        with self.changing() as crm:
+            record = crm.records["contacts"][contact_id]
+            self.mails.add(record.properties["email"], event)
+            crm.change(record, counted(record.properties, event), CALCULATED)
 
     def other_apps(self, calls: int) -> None:
         """Other apps use up so many calls of the window and of the day."""

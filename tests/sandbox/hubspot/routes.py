@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from tests.sandbox.hubspot import routes_objects, routes_other
+from tests.sandbox.hubspot import routes_mails, routes_objects, routes_other
 from tests.sandbox.hubspot.answers import Answer, Refusal, invalid, refusal
 from tests.sandbox.hubspot.calls import Call, Route
 from tests.sandbox.hubspot.faults import Fault
@@ -27,7 +27,7 @@ def make_blueprint(portal: HubSpotPortal, on_request: OnRequest | None = None) -
     that passed the gate, before it is answered.
     """
     blueprint = Blueprint("hubspot", __name__)
-    for route in (*routes_objects.ROUTES, *routes_other.ROUTES):
+    for route in (*routes_objects.ROUTES, *routes_other.ROUTES, *routes_mails.ROUTES):
         for path in route.paths:
             blueprint.add_url_rule(
                 path,
