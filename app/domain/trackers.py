@@ -1,4 +1,4 @@
-"""Two trackers on one site see the same visits and forms: which one is believed, kind by kind and day by day."""
+"""Two trackers on one site see the same visits and forms: which one is believed, by kind and day."""
 
 from __future__ import annotations
 

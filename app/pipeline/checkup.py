@@ -13,6 +13,7 @@ from app.domain.deprecations import end_problems
 from app.domain.desired import wanted_schema
 from app.domain.errors import SaviaError
 from app.pipeline import release
+from app.pipeline.counts import count_problems, counts_now
 from app.pipeline.score_checkup import score_problems, score_state
 from app.services import Services
 from app.store import (
@@ -70,6 +71,7 @@ def check_up(services: Services, now: datetime, *, ask_vendors: bool = True) -> 
             problems += _store_problems(conn, services, now)
             problems += score_problems(conn, services)
             problems += _silent(conn, services, now)
+            problems += count_problems(conn, services)
     except sa.exc.OperationalError:
         problems.append(Problem("error", "database", "does not answer: see DATABASE_URL and its server"))
     except sa.exc.ProgrammingError:
@@ -103,6 +105,7 @@ def _store_state(conn: sa.Connection, services: Services, now: datetime) -> dict
         "memory": processes.memory(conn, now),
         "last delivery": {name: inbox.last_received(conn, name) for name in services.webhooks},
         "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
+        "counted": counts_now(conn, services),
         "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
     }
 

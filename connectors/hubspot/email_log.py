@@ -68,7 +68,5 @@ def _page(client: HubSpotClient, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         if "offset" not in asked:
             raise
         day = to_iso(from_iso("1970-01-01") + timedelta(milliseconds=asked["startTimestamp"]))[:10]
-        raise TryLater(
-            f"HubSpot: the mail log's page has expired; all since {day} is read again"
-        ) from None
+        raise TryLater(f"HubSpot: the mail log's page has expired; all since {day} is read again") from None
     return answer

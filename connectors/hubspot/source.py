@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +31,15 @@ class HubSpotSource:
     """
 
     name = "hubspot"
-    streams = ("owners", "pipelines", "contacts", "deleted_contacts", "deals", "email_events")
+    streams = (
+        "owners",
+        "pipelines",
+        "contacts",
+        "deleted_contacts",
+        "deals",
+        "deleted_deals",
+        "email_events",
+    )
 
     def __init__(
         self,
@@ -85,7 +94,9 @@ class HubSpotSource:
                 pages = walk(self._client, self._deals, after, now)
                 return ((self._with_contacts(rows), cursor) for rows, cursor in pages)
             case "deleted_contacts":
-                return deleted_pages(self._client, after, now)
+                return deleted_pages(self._client, replace(self._contacts, properties=()), after, now)
+            case "deleted_deals":
+                return deleted_pages(self._client, self._deals, after, now)
             case "email_events":
                 return email_pages(self._client, after, now)
         raise ValueError(f"no such stream: {stream}")

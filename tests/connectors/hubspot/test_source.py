@@ -41,13 +41,14 @@ def peopled(portal: HubSpotPortal) -> HubSpotPortal:
     for position, contact_id in enumerate(ids):
         portal.mail(contact_id, MailEvent("OPEN", (NOW - timedelta(days=2, minutes=position)).timestamp()))
     portal.delete(portal.add_contact({"email": "gone@example.com"}))
+    portal.delete_deal(portal.add_deal({"dealname": "Gone", "dealstage": "closedwon"}, ids[:1]))
     return portal
 
 
 class TestHubSpotSourceContract(PullSourceContract):
     now = NOW
     paged_streams = ("owners", "contacts", "deals")
-    looping_streams = (*paged_streams, "deleted_contacts", "email_events")
+    looping_streams = (*paged_streams, "deleted_contacts", "deleted_deals", "email_events")
 
     @pytest.fixture
     def source(self, peopled: HubSpotPortal, source: HubSpotSource) -> HubSpotSource:

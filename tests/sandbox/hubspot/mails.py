@@ -35,11 +35,12 @@ class MailEvent:
 @dataclass(slots=True)
 class MailLog:
     """The events with their recipients. `gone`: the path answers 404, as after its end. `offset_seconds`:
-    how long an offset stays good, None for ever.
+    how long an offset stays good, None for ever. `most` events come in one page, however many are asked for.
     """
 
     rows: list[Json] = field(default_factory=list)
     gone: bool = False
+    most: int = 1000
     offset_seconds: float | None = None
     offsets: dict[str, tuple[int, float]] = field(default_factory=dict)
 

@@ -166,6 +166,12 @@ class HubSpotPortal:
         with self.changing() as crm:
             crm.change(crm.records["deals"][deal_id], self._checked("deals", properties), PERSON)
 
+    def delete_deal(self, deal_id: str) -> None:
+        """A person deletes a deal."""
+        with self.changing() as crm:
+            crm.archived[deal_id] = (crm.records["deals"].pop(deal_id), self.now())
+            crm.links.drop("deals", deal_id)
+
     def add_owner(self, email: str, first_name: str = "", last_name: str = "") -> str:
         """A user of the portal; returns the owner id."""
         with self.lock:

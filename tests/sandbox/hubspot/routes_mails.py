@@ -12,8 +12,6 @@ from tests.sandbox.hubspot.crm import Crm
 if TYPE_CHECKING:
     from tests.sandbox.hubspot.portal import HubSpotPortal
 
-MOST = 1000
-
 
 def _events(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
     log = portal.mails
@@ -21,7 +19,7 @@ def _events(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
         raise Refusal(404, {})
     found = sorted(filter(lambda row: _is_asked(row, call), log.rows), key=lambda row: -row["created"])
     begin = _begin(portal, call.one("offset"))
-    limit = call.limit(MOST, 10)
+    limit = min(call.limit(1000, 10), log.most)
     end = begin + limit
     offset = str(uuid.uuid4())
     log.offsets[offset] = (end, portal.now())

@@ -30,7 +30,8 @@ def _page(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
     limit = call.limit(100, 10)
     after = _after(portal, call)
     archived = call.one("archived") == "true"
-    known = crm.archived if archived else crm.records[kind]
+    in_bin = [each for each, (record, _) in crm.archived.items() if record.kind == kind]
+    known = in_bin if archived else crm.records[kind]
     ids = sorted((each for each in known if int(each) > after), key=int)
     shown = _archived if archived else _live
     results = [shown(crm, kind, each, call) for each in ids[:limit]]
