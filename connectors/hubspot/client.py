@@ -40,6 +40,7 @@ class HubSpotClient:
         burst: CallLimit | None = None,
         searches: CallLimit | None = None,
         guard: CallLimit | None = None,
+        timeout: tuple[float, float] = (5, 30),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.paths = Paths(api_version)
@@ -48,6 +49,7 @@ class HubSpotClient:
             base_url,
             auth=lambda: {"Authorization": f"Bearer {token}"},
             explain=explain,
+            timeout=timeout,
             sleep=sleep,
         )
         self._burst = burst or RateLimit(BURST_CALLS, BURST_SECONDS, sleep=sleep)
