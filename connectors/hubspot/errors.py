@@ -20,6 +20,7 @@ WAIT_BY_POLICY = {
     # Until midnight in the account's time zone, which an answer does not tell: asked again every hour.
     "DAILY": timedelta(hours=1),
 }
+RULE = "a rule of this portal wants it: have it filled in HubSpot, or relax the rule"
 LOCKED = timedelta(seconds=2)
 MIGRATING = 477
 
@@ -62,9 +63,18 @@ def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
 def reason_of(error: Mapping[str, Any]) -> str:
     """One line of an error object: its category, then each property's name and code."""
     category = _first(_CODE, [error.get("category"), error.get("errorType")]) or "REFUSED"
-    details = [_detail(entry) for entry in _entries(error)]
+    details = [_detail(entry) for entry in _entries(error)] or _unset(error)
     listed = ", ".join(detail for detail in dict.fromkeys(details) if detail)
-    return f"{category}: {listed}" if listed else category
+    advice = f"; {RULE}" if "REQUIRED" in listed else ""
+    return f"{category}: {listed}{advice}" if listed else category
+
+
+def _unset(error: Mapping[str, Any]) -> list[str]:
+    """The properties that an error's own context says are required and were not set."""
+    context = error.get("context")
+    told = context.get("properties") if isinstance(context, dict) else None
+    texts = [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
+    return [f"{name} REQUIRED" for text in texts for name in re.split(r"[\[\], ]+", text) if _is(_NAME, name)]
 
 
 def invalid_properties(error: Mapping[str, Any]) -> tuple[str, ...]:

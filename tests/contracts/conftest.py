@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from tests.contracts.rows import SHEET, listing
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -10,3 +14,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     table = getattr(metafunc.cls, "table", None)
     if table is not None and "failure" in metafunc.fixturenames:
         metafunc.parametrize("failure", list(table))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The list of rows, where this folder was asked for by name."""
+    if not any("contracts" in str(argument) for argument in config.args):
+        return
+    terminalreporter.section("rows of CONTRACTS.md")
+    if not SHEET.is_file():
+        terminalreporter.write_line("the fact sheet is not beside the repository: rows cannot be listed")
+        return
+    for line in listing(SHEET.read_text("utf-8")):
+        terminalreporter.write_line(line)

@@ -154,6 +154,8 @@ def _send(
     cut: bool = False,
 ) -> None:
     handler.send_response(status)
+    if handler.close_connection:
+        handler.send_header("Connection", "close")
     for name, value in headers.items():
         handler.send_header(name, value)
     if status != 204:

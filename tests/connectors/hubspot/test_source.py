@@ -88,6 +88,24 @@ def test_only_what_changed_since_comes_again(portal: HubSpotPortal, source: HubS
     assert ids_of(source.pull("contacts", cursor, NOW + timedelta(hours=3))) == [early]
 
 
+def test_more_than_10000_changes_are_walked_by_id(address: str, portal: HubSpotPortal):
+    """HubSpot gives no result beyond 10,000 of one search, so a bulk import would end the walk there."""
+    ids = [portal.add_contact({"email": f"bulk{number}@example.com"}) for number in range(10_201)]
+    changes = {"phase": "seen", "since": to_iso(NOW - timedelta(minutes=1))}
+    with client_of(address) as client:
+        found = ids_of(HubSpotSource(client, ["email"], []).pull("contacts", changes, NOW))
+    assert found == ids
+
+
+def test_a_page_token_that_expired_begins_the_listing_again(peopled: HubSpotPortal, source: HubSpotSource):
+    first = next(iter(source.pull("contacts", None, NOW)))
+    peopled.page_token_seconds = 0.0
+    began = next(iter(source.pull("contacts", first.cursor, NOW)))
+    assert (began.records, began.cursor["after"]) == ((), "")
+    peopled.page_token_seconds = None
+    assert set(ids_of(source.pull("contacts", began.cursor, NOW))) == set(peopled.contacts)
+
+
 def test_a_quiet_portal_is_not_read_again_for_ever(portal: HubSpotPortal, source: HubSpotSource):
     portal.add_contact({"email": "early@example.com"})
     later = NOW + timedelta(hours=3)

@@ -58,6 +58,8 @@ class Crm:
         self.owners: dict[str, Owner] = {}
         self.pipelines: dict[str, Pipeline] = {}
         self.writes: list[Write] = []
+        self.rules: list[tuple[str, str, str]] = []
+        """An admin's rules: while this property has this value, that one is required."""
         self.archived: dict[str, tuple[CrmRecord, float]] = {}
         self._emails: dict[str, str] = {}
         self._merged_into: dict[str, str] = {}

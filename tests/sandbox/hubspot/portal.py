@@ -42,8 +42,8 @@ PERSON = Source("CRM_UI", "userId:98499705")
 
 class HubSpotPortal:
     """One portal. Switches: `token`, `token_expires_at` (None: never), `scopes`, `page_token_seconds` (None:
-    page tokens never expire), `limits`, `faults`, `crm.search_lag`, `announcer.shape`. `now` is seconds since
-    1970. `request_counts` has "METHOD /path" -> calls let through, "total" (all calls) and "http_429".
+    page tokens never expire), `limits`, `faults`, `crm.search_lag`, `announcer.shape`, `folds_errors` (dated
+    batches tell them with 200). `now` is seconds since 1970. `request_counts` has "METHOD /path" -> calls let through, "total" (all calls) and "http_429".
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class HubSpotPortal:
         self.limits = Limits(now, time_zone)
         self.faults = Faults()
         self.mails = MailLog()
+        self.folds_errors = False
         self.crm = Crm(portal_id, self.app_id, now)
         self.lock = threading.RLock()
         self.request_counts: Counter[str] = Counter()

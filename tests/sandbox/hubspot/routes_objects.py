@@ -108,7 +108,7 @@ def _create(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
 
 
 def _update(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
-    return batches.update(crm, _kind(crm, call), call.body, portal.api)
+    return batches.update(crm, _kind(crm, call), call.body, portal.api, by_rules=call.dated)
 
 
 def _upsert(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
