@@ -7,6 +7,7 @@ import os
 
 from app.domain.errors import SaviaError
 from app.pipeline.pull import pull_source
+from app.store import cursors
 from app.wiring import open_services
 from jobs.console import Console
 
@@ -17,6 +18,7 @@ HELP = "Pull every vendor that is on, from where the last pull ended."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which vendors, and how to report."""
     parser.add_argument("source", nargs="*", help="only these, e.g. zoom (default: all that are on)")
+    parser.add_argument("--whole", action="store_true", help="read everything again, not only what changed")
     parser.add_argument("--json", action="store_true", help="report as JSON")
 
 
@@ -29,6 +31,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
             if source not in services.sources:
                 problems[source] = "is off: python -m jobs check says what it lacks"
                 continue
+            if args.whole:
+                with services.database.begin() as conn:
+                    cursors.forget(conn, source)
             console.progress(f"pulling {source} ...")
             try:
                 read[source], _ = pull_source(services, source, services.clock())

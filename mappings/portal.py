@@ -15,6 +15,7 @@ from mappings.read import dotted
 
 FILE = "hubspot.toml"
 _PROPERTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_PREFIX = re.compile(r"(?!hubspot_)[a-z][a-z0-9]{2,30}_")
 _TASK_WORDS = {"score", "reasons"}
 _FIELD_TYPES = {
     "string": ("text", "textarea"),
@@ -33,6 +34,10 @@ def portal_faults(mapping: HubSpotMapping) -> Iterator[Fault]:
     triggers = [item.trigger_property for item in mapping.workflows]
     asked = [*(item.name for item in mapping.asked), mapping.pause.name]
     names = [*(item.name for item in mapping.properties), *asked, *triggers]
+    if not _PREFIX.fullmatch(mapping.prefix):
+        yield Fault(
+            FILE, "prefix", 'must be a word of yours and "_", such as "savia_": HubSpot\'s own stay untouched'
+        )
     yield from _name_faults("properties", names, mapping.prefix)
     yield from repeated(FILE, "properties", names)
     yield from repeated(FILE, "lists", our_lists(mapping))

@@ -2,7 +2,8 @@
 
 Nothing is removed: a marked observation is kept, counts for nothing and says why. A mail is one `scope` of
 one source. What is read of an observation's attributes: `link` (the link's id or address), `user_agent`,
-`ip`, and `sent_at` (ISO 8601) where the sending itself was not observed.
+`ip`, `filtered` (the sender's own word that it was a robot), and `sent_at` (ISO 8601) where the sending
+itself was not observed.
 """
 
 from __future__ import annotations
@@ -120,7 +121,9 @@ def _known_visitors(mail: _Mail, rules: MachineRules) -> dict[int, str]:
         scanner = next((name for name in rules.scanner_agents if name in agent.lower()), "")
         address = _address(seen)
         network = next((block for block in networks if address and address in block), None)
-        if scanner:
+        if seen.attributes.get("filtered") is True:
+            marks[seen.id] = "the sender's own robot filter says so"
+        elif scanner:
             marks[seen.id] = f"a mail filter or robot: its user agent says {scanner}"
         elif network:
             marks[seen.id] = f"came from {network}, a mail filter's network"

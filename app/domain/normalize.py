@@ -71,20 +71,25 @@ def _facts(source: str, payload: Payload, meaning: StreamMeaning) -> Iterator[Fa
     if meaning.profile:
         yield _profile(source, payload, meaning.profile)
     for rule in meaning.observation:
-        yield _observation(source, payload, rule)
+        if _applies(payload, rule.when, rule.present):
+            yield _observation(source, payload, rule)
     if meaning.deal:
         yield _deal(source, payload, meaning.deal)
-    if meaning.hint:
+    if meaning.hint and _applies(payload, {}, meaning.hint.present):
         yield from _hints(source, payload, meaning.hint)
     if meaning.reference:
         yield _reference(source, payload, meaning.reference)
 
 
 def _counts(payload: Payload, meaning: StreamMeaning) -> bool:
-    return (
-        all(_is_listed(payload, path, listed) for path, listed in meaning.when.items())
-        and not any(_is_listed(payload, path, listed) for path, listed in meaning.unless.items())
-        and all(value_at(payload, path)[1] not in (None, "") for path in meaning.present)
+    return _applies(payload, meaning.when, meaning.present) and not any(
+        _is_listed(payload, path, listed) for path, listed in meaning.unless.items()
+    )
+
+
+def _applies(payload: Payload, when: Mapping[str, tuple[str, ...]], present: tuple[str, ...]) -> bool:
+    return all(_is_listed(payload, path, listed) for path, listed in when.items()) and all(
+        value_at(payload, path)[1] not in (None, "") for path in present
     )
 
 
@@ -221,12 +226,19 @@ def _deal(source: str, payload: Payload, rule: DealRule) -> Deal:
 def _hints(source: str, payload: Payload, rule: HintRule) -> Iterator[ContactHint]:
     into = read_name(payload, rule.into) if rule.into else ""
     occurred_at = read_moment(payload, rule.occurred_at)
-    ids: Mapping[str, None] = {i: None for path in rule.contact_ids for i in read_names(payload, path)}
-    ended = [contact_id for contact_id in ids if contact_id != into]
+    ids = dict.fromkeys(name for path in rule.contact_ids for name in _hinted(payload, path, rule.split))
+    ended = [contact_id for contact_id in ids if contact_id not in ("", into)]
     if not ended:
         raise BadRecord(value_at(payload, rule.contact_ids[0])[0], "is missing")
     for contact_id in ended:
         yield ContactHint(source, contact_id, rule.change, occurred_at, into)
+
+
+def _hinted(payload: Payload, path: str, split: str) -> Iterator[str]:
+    if not split:
+        yield from read_names(payload, path)
+        return
+    yield from (part.strip() for part in read_text(payload, path).split(split))
 
 
 def _reference(source: str, payload: Payload, rule: ReferenceRule) -> Reference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from app.domain.changes import Change, Contact, Outcome, Problem, SetupChange
@@ -43,6 +43,15 @@ class PullSource(Protocol):
         Windows overlap, so the same record may come again. A repeated page token raises TryLater. Raises
         TryLater and BadCredentials.
         """
+        ...
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A source that says how much it holds."""
+
+    def totals(self) -> Mapping[str, int]:
+        """Stream -> how many records the vendor counts in it. Raises TryLater and BadCredentials."""
         ...
 
 

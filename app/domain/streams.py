@@ -41,7 +41,8 @@ class IdentityRule:
 class ObservationRule:
     """`key` starts with a word and goes on with paths. `quantity` is a number's path; where `until` is given
     and present, the seconds from `occurred_at` to it count instead. `times` are attributes that are moments,
-    kept as ISO 8601 text in UTC.
+    kept as ISO 8601 text in UTC. `when` and `present` say of which records this is made, where a stream makes
+    several kinds.
     """
 
     kind: str
@@ -53,6 +54,8 @@ class ObservationRule:
     until: MomentRule | None = None
     attributes: Mapping[str, Path] = field(default_factory=dict)
     times: Mapping[str, MomentRule] = field(default_factory=dict)
+    when: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
+    present: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,17 @@ class DealRule:
 
 @dataclass(frozen=True, slots=True)
 class HintRule:
-    """`contact_ids` are paths of one id or a list of ids: one hint each. The id in `into` is left out."""
+    """`contact_ids` are paths of one id or a list of ids: one hint each. The id in `into` is left out.
+
+    `split` separates several ids in one text; `present` paths must hold something, or nothing is hinted.
+    """
 
     contact_ids: tuple[Path, ...]
     change: Literal["changed", "deleted", "privacy_deleted", "merged", "restored"]
     occurred_at: MomentRule
     into: Path = ""
+    split: str = ""
+    present: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

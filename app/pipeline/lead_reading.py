@@ -13,6 +13,7 @@ from app.domain.engagement import Engagement, engagement
 from app.domain.features import FeatureTable, compute_features
 from app.domain.machine_clicks import human_and_machine
 from app.domain.records import Activity, Features, Occurrence
+from app.domain.trackers import without_second_trackers
 from app.store import facts
 from app.store.facts import StoredObservation, StoredProfile
 from mappings.load import Mappings
@@ -64,6 +65,7 @@ def lead_as_of(held: Held, person_id: int, mappings: Mappings, cut: datetime) ->
 def _lead(
     held: Held, person_id: int, seen: Sequence[StoredObservation], mappings: Mappings, at: datetime
 ) -> Lead:
+    seen = without_second_trackers(seen)
     machine = human_and_machine(seen, mappings.machine)
     acts = derive_activities(seen, held.occurrences, at, machine)
     worth = engagement(acts, mappings.engagement, at)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from app.domain.errors import SaviaError
 from app.pipeline.absorb import store_page
+from app.pipeline.counts import Counts, count
 from app.services import Services
 from app.store import cursors, runs
 
@@ -34,6 +35,7 @@ def pull_source(
         run_id = runs.start(conn, f"sync {source}", now)
     read: dict[str, int] = {}
     ended: list[str] = []
+    counted: Counts = {}
     error: str | None = None
     wanted = list(streams or services.sources[source].streams)
     try:
@@ -42,6 +44,8 @@ def pull_source(
             if not at_end:
                 break
             ended.append(stream)
+        if ended == wanted:
+            counted = count(services, source)
     except SaviaError as reason:
         error = str(reason)
         log.warning("%s: %s", source, reason)
@@ -50,7 +54,7 @@ def pull_source(
         error = type(reason).__name__  # its text may hold personal data
         raise
     finally:
-        result = {"read": read, "complete": ended == wanted}
+        result = {"read": read, "complete": ended == wanted} | ({"counted": counted} if counted else {})
         with services.database.begin() as conn:
             runs.finish(conn, run_id, services.clock(), result=result, error=error)
     return read, ended

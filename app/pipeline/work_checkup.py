@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from app.domain.changes import Problem
 from app.pipeline import release, steps
+from app.pipeline.counts import count_problems, counts_now
 from app.services import Services
 from app.store import (
     activities,
@@ -46,6 +47,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "experiment": _experiment(conn),
         "jobs": job_rows.count_by_state(conn),
         "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
+        "counted": counts_now(conn, services),
         "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
     }
 
@@ -55,6 +57,7 @@ def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Ite
     yield from _held_up(conn, services, now)
     yield from _for_a_person(conn, services)
     yield from _of_another_release(conn, services)
+    yield from count_problems(conn, services)
 
 
 def _experiment(conn: sa.Connection) -> str:

@@ -16,6 +16,7 @@ SAVE = sa.text("""
     VALUES (:source, :stream, CAST(:position AS jsonb), :at)
     ON CONFLICT (source, stream) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
 """)
+FORGET = sa.text("DELETE FROM cursor WHERE source = :source")
 ALL = sa.text("SELECT source, stream, updated_at FROM cursor ORDER BY source, stream")
 
 
@@ -28,6 +29,11 @@ def read(conn: sa.Connection, source: str, stream: str) -> dict[str, Any] | None
 def save(conn: sa.Connection, source: str, stream: str, position: Mapping[str, Any], at: datetime) -> None:
     """Remember the position after a page."""
     conn.execute(SAVE, {"source": source, "stream": stream, "position": as_json(position), "at": at})
+
+
+def forget(conn: sa.Connection, source: str) -> None:
+    """Every stream of this source is read from its beginning with the next pull."""
+    conn.execute(FORGET, {"source": source})
 
 
 def saved_at(conn: sa.Connection) -> dict[tuple[str, str], datetime]:

@@ -7,8 +7,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from app.domain.mentions import named
 from app.domain.records import IdentityKey
 from app.store.encoding import as_json
+from app.store.erase_raw import erase_raw
 from app.store.merges import hold_people
 from app.store.people import find
 
@@ -57,9 +59,8 @@ PROVE = sa.text("""
 def erase(conn: sa.Connection, contact_id: str, at: datetime) -> dict[str, int]:
     """Delete a HubSpot contact's person from every table of the line. Returns rows deleted, by table.
 
-    Also for a contact we never knew there is a proof. Out of reach of this: raw deliveries in the inbox,
-    quarantined records and kept plans, which name people inside their JSON; absorbed bodies and
-    plans are cleared after their `[keep]` days, a held record stays until it is replayed.
+    Also for a contact we never knew there is a proof. Held records, raw deliveries and kept plans lose what
+    names the person by an address or id; a text in them that tells their name alone cannot be found.
     """
     hold_people(conn)
     key = IdentityKey("hubspot", "contact_id", contact_id)
@@ -72,7 +73,8 @@ def erase(conn: sa.Connection, contact_id: str, at: datetime) -> dict[str, int]:
         "identities": [name.id for name in names],
         "contacts": sorted(contacts | {contact_id}),
     }
-    counts = {}
+    keys = [IdentityKey(name.vendor, name.kind, name.value) for name in names]
+    counts = erase_raw(conn, named(keys, [contact_id]), values["persons"], at)
     for table, condition in PURGES.items():
         purge = sa.text(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608  constants only
         counts[table] = conn.execute(purge, values).rowcount

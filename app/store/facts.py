@@ -85,14 +85,18 @@ def _archived(
 
 
 def _follow_hubspot(conn: sa.Connection, told: Sequence[tuple[ContactHint, Cause]], at: datetime) -> None:
-    """Contacts to read again, merges, and privacy deletions last: nothing may write them anew."""
+    """Merges, contacts to read again, and privacy deletions last: nothing may write them anew.
+
+    A contact read says of itself which others were merged into it: it is not read again for that.
+    """
     again = {
         hint.contact_id: cause.inbox_id for hint, cause in told if hint.change in {"changed", "restored"}
     }
     merged = [(hint, cause) for hint, cause in told if hint.change == "merged"]
-    hints.write(conn, again | {hint.into: cause.inbox_id for hint, cause in merged}, at)
-    for hint, _ in sorted(merged, key=lambda row: row[0].occurred_at):
-        people.merge_contacts(conn, hint.into, hint.contact_id, at)
+    for hint, cause in sorted(merged, key=lambda row: row[0].occurred_at):
+        if people.merge_contacts(conn, hint.into, hint.contact_id, at) and cause.inbox_id is not None:
+            again[hint.into] = cause.inbox_id
+    hints.write(conn, again, at)
     for contact_id in sorted({hint.contact_id for hint, _ in told if hint.change == "privacy_deleted"}):
         erase(conn, contact_id, at)
 

@@ -47,6 +47,13 @@ END = sa.text("""
     UPDATE identity SET ended_at = :at
     WHERE vendor = 'hubspot' AND kind = 'contact_id' AND value = :contact_id AND ended_at IS NULL
 """)
+KNOWN_MERGE = sa.text("""
+    SELECT EXISTS (
+        SELECT FROM identity ended JOIN identity kept USING (person_id)
+        WHERE ended.vendor = 'hubspot' AND ended.kind = 'contact_id' AND ended.value = :merged
+          AND ended.ended_at IS NOT NULL
+          AND kept.vendor = 'hubspot' AND kept.kind = 'contact_id' AND kept.value = :kept)
+""")
 FORGET_MIRROR = sa.text("DELETE FROM mirror WHERE contact_id = :contact_id")
 OF_EMAIL = sa.text("SELECT person_id FROM identity WHERE vendor = 'any' AND kind = 'email' AND value = :name")
 OF_CONTACT = sa.text(
@@ -111,7 +118,7 @@ def merge_contacts(conn: sa.Connection, kept_contact_id: str, merged_contact_id:
         _storable(IdentityKey("hubspot", "contact_id", value))
         for value in (kept_contact_id, merged_contact_id)
     )
-    if kept == merged:
+    if kept == merged or conn.scalar(KNOWN_MERGE, {"kept": kept.value, "merged": merged.value}):
         return False
     hold_people(conn)
     resolve(conn, [(kept,), (merged,)], at)

@@ -19,6 +19,10 @@ FINISH = sa.text("""
 DROP = sa.text("DELETE FROM run WHERE id = :id")
 COLUMNS = "SELECT id, job, started_at, progress, finished_at, result, error FROM run"
 LAST = sa.text(f"{COLUMNS} WHERE job = :job ORDER BY id DESC LIMIT 1")
+RESULTS = sa.text("""
+    SELECT result -> CAST(:key AS text) FROM run WHERE job = :job AND result ? CAST(:key AS text)
+    ORDER BY id DESC LIMIT :limit
+""")
 RECENT = sa.text(f"{COLUMNS} ORDER BY id DESC LIMIT :limit")
 
 
@@ -66,6 +70,11 @@ def last(conn: sa.Connection, job: str) -> Run | None:
     """The newest run of `job`, finished or not."""
     row = conn.execute(LAST, {"job": job}).one_or_none()
     return None if row is None else Run(*row)
+
+
+def last_results(conn: sa.Connection, job: str, key: str, limit: int) -> list[Any]:
+    """What the newest runs of `job` that told `key` in their result said of it, newest first."""
+    return list(conn.scalars(RESULTS, {"job": job, "key": key, "limit": limit}))
 
 
 def recent(conn: sa.Connection, limit: int) -> list[Run]:

@@ -51,7 +51,7 @@ def _explain_status(error: Any, now: datetime) -> SaviaError:
     status = int(error.code or 0)
     if status == 429:
         return _quota(str(error.message), now)
-    if status >= 500 or status in (0, 408):
+    if status >= 500 or status in (0, 408, 409):
         return Crowded("ga4: is not working just now; see Google's status page if this goes on")
     if status == 401:
         return BadCredentials("ga4: the service account is not accepted; check GOOGLE_CREDENTIALS_JSON")

@@ -47,6 +47,7 @@ class HubSpotClient:
         guard: CallLimit | None = None,
         write_within: float = LONGEST_CALL,
         spending: Spending | None = None,
+        timeout: tuple[float, float] = (5, 30),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.paths = Paths(api_version)
@@ -56,6 +57,7 @@ class HubSpotClient:
             base_url,
             auth=lambda: {"Authorization": f"Bearer {token}"},
             explain=explain,
+            timeout=timeout,
             sleep=sleep,
         )
         self._burst = burst or RateLimit(BURST_CALLS, BURST_SECONDS, sleep=sleep)

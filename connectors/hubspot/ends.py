@@ -38,6 +38,15 @@ ENDS: tuple[tuple[str, PublishedEnd], ...] = (
         PublishedEnd(VENDOR, "what `check` asks of the token's scopes", date(2027, 9, 1), "update Savia"),
     ),
     (
+        r"/email/public/v1/",
+        PublishedEnd(
+            VENDOR,
+            "the mail log (email events v1)",
+            date(2027, 9, 1),
+            "nothing to do: mail activity is then read from each contact's counters",
+        ),
+    ),
+    (
         r"/(crm|account-info)/v[1-3]/",
         PublishedEnd(VENDOR, "the v3 API", date(2027, 9, 1), DATED),
     ),
@@ -66,6 +75,7 @@ def paths_in_use(paths: Paths, *, enrols_by_v2: bool) -> tuple[str, ...]:
         paths.batch("0-3", "read"),
         paths.batch("tasks", "create"),
         paths.lists_search(),
+        paths.email_events(),
         *(paths.of_vendor_package(path) for path in packaged),
         paths.of_vendor_package("/crm/v4/associations/deals/contacts/batch/read"),
         *((paths.enrolment("1", "lead@example.com"),) if enrols_by_v2 else ()),

@@ -20,6 +20,7 @@ WAIT_BY_POLICY = {
     # Until midnight in the account's time zone, which an answer does not tell: asked again every hour.
     "DAILY": timedelta(hours=1),
 }
+RULE = "a rule of this portal wants it: have it filled in HubSpot, or relax the rule"
 LOCKED = timedelta(seconds=2)
 MIGRATING = 477
 
@@ -36,6 +37,10 @@ class AlreadyExists(BadRecord):
     """A thing of this name is there already (409)."""
 
 
+class NotForUs(BadCredentials):
+    """This call is not open to this token or portal: a scope is missing, or there is no such path."""
+
+
 def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
     """The error to raise for an answer outside 2xx. Every such answer has one."""
     answer = body if isinstance(body, dict) else {}
@@ -49,7 +54,7 @@ def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
     if status in (401, 403):
         return _refused(status, answer)
     if status in (404, 405) and "category" not in answer and answer.get("status") != "error":
-        return BadCredentials("HubSpot: no API at this address; check [hubspot] base_url and api_version")
+        return NotForUs("HubSpot: no API at this address; check [hubspot] base_url and api_version")
     kind = {404: NotFound, 409: AlreadyExists}.get(status, BadRecord)
     names = invalid_properties(answer)
     return kind("properties." + ",".join(names) if names else "request", reason_of(answer))
@@ -58,9 +63,18 @@ def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
 def reason_of(error: Mapping[str, Any]) -> str:
     """One line of an error object: its category, then each property's name and code."""
     category = _first(_CODE, [error.get("category"), error.get("errorType")]) or "REFUSED"
-    details = [_detail(entry) for entry in _entries(error)]
+    details = [_detail(entry) for entry in _entries(error)] or _unset(error)
     listed = ", ".join(detail for detail in dict.fromkeys(details) if detail)
-    return f"{category}: {listed}" if listed else category
+    advice = f"; {RULE}" if "REQUIRED" in listed else ""
+    return f"{category}: {listed}{advice}" if listed else category
+
+
+def _unset(error: Mapping[str, Any]) -> list[str]:
+    """The properties that an error's own context says are required and were not set."""
+    context = error.get("context")
+    told = context.get("properties") if isinstance(context, dict) else None
+    texts = [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
+    return [f"{name} REQUIRED" for text in texts for name in re.split(r"[\[\], ]+", text) if _is(_NAME, name)]
 
 
 def invalid_properties(error: Mapping[str, Any]) -> tuple[str, ...]:
@@ -83,9 +97,7 @@ def _refused(status: int, answer: Mapping[str, Any]) -> BadCredentials:
     if status == 401:
         return BadCredentials("HubSpot: the token is refused; set HUBSPOT_ACCESS_TOKEN to a current one")
     scopes = ", ".join(_missing_scopes(answer)) or "named in connectors/hubspot/README.md"
-    return BadCredentials(
-        f"HubSpot: the token lacks a right; add the scopes {scopes} and issue the token anew"
-    )
+    return NotForUs(f"HubSpot: the token lacks a right; add the scopes {scopes} and issue the token anew")
 
 
 def _missing_scopes(answer: Mapping[str, Any]) -> list[str]:

@@ -81,6 +81,10 @@ class Paths:
         workflow = f"/automation/v2/workflows/{quote(workflow_id, safe='')}"
         return f"{workflow}/enrollments/contacts/{quote(email, safe='@')}"
 
+    def email_events(self) -> str:
+        """The mail log, which has no dated form."""
+        return "/email/public/v1/events"
+
     def of_vendor_package(self, path: str) -> str:
         """The path hubspot-api-client asks for, in our version: it knows v3 and v4 alone."""
         path = path.rstrip("/")

@@ -1,8 +1,9 @@
-"""HubSpot as a source: owners, pipelines, contacts and deals, whole at first, then what changed."""
+"""HubSpot as a source: owners, pipelines, contacts, deals, mail events; whole at first, then what changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,11 +11,14 @@ from app.domain.changes import Problem
 from app.domain.errors import SaviaError
 from app.domain.records import Page, Record
 from connectors.http import PageLoopGuard
+from connectors.hubspot import email_log
 from connectors.hubspot.associations import associated_ids
 from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.deleted import deleted_pages
+from connectors.hubspot.email_events import email_pages
 from connectors.hubspot.health import problems_told
 from connectors.hubspot.records import read_rows
-from connectors.hubspot.walk import Row, Walked, next_page, walk
+from connectors.hubspot.walk import Cursor, Row, Walked, next_page, walk
 
 OWNERS_PAGE = 100
 
@@ -22,11 +26,20 @@ OWNERS_PAGE = 100
 class HubSpotSource:
     """The PullSource and ContactReader of HubSpot. The properties to read come from mappings.
 
-    A contact's or deal's payload is HubSpot's own object; a deal's gains `contact_ids`.
+    A contact's or deal's payload is HubSpot's own object; a deal's gains `contact_ids`. An e-mail event is
+    a row of the portal's log, or the step of a counter as email_counters.py tells it.
     """
 
     name = "hubspot"
-    streams = ("owners", "pipelines", "contacts", "deals")
+    streams = (
+        "owners",
+        "pipelines",
+        "contacts",
+        "deleted_contacts",
+        "deals",
+        "deleted_deals",
+        "email_events",
+    )
 
     def __init__(
         self,
@@ -48,7 +61,16 @@ class HubSpotSource:
             headers = self._client.account_answer().headers
         except SaviaError as failure:
             return [Problem("error", "hubspot", str(failure))]
-        return list(problems_told(headers, self._clock(), self._calls_per_10_seconds))
+        return [*problems_told(headers, self._clock(), self._calls_per_10_seconds), *self._mail_problems()]
+
+    def totals(self) -> dict[str, int]:
+        """How many contacts and deals HubSpot counts; its index trails by seconds."""
+        everything = {"filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0"}
+        walked = {"contacts": self._contacts, "deals": self._deals}
+        return {
+            stream: int(self._client.search(each.object_type, everything)["total"])
+            for stream, each in walked.items()
+        }
 
     def time_zone(self) -> str:
         """The portal's time zone, an IANA name: HubSpot's days and its daily limit go by it."""
@@ -56,24 +78,46 @@ class HubSpotSource:
 
     def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
         """Pages of one stream; owners and pipelines are small and read whole each time."""
+        if stream == "owners":
+            yield from self._owner_pages()
+        elif stream == "pipelines":
+            yield self._pipeline_page()
+        else:
+            for rows, cursor in self._walk(stream, after, now):
+                yield Page(_records(stream, rows), cursor)
+
+    def _walk(self, stream: str, after: Cursor | None, now: datetime) -> Iterator[tuple[list[Row], Cursor]]:
         match stream:
             case "contacts":
-                for rows, cursor in walk(self._client, self._contacts, after, now):
-                    yield Page(_records(stream, rows), cursor)
+                return walk(self._client, self._contacts, after, now)
             case "deals":
-                for rows, cursor in walk(self._client, self._deals, after, now):
-                    yield Page(_records(stream, self._with_contacts(rows)), cursor)
-            case "owners":
-                yield from self._owner_pages()
-            case "pipelines":
-                yield self._pipeline_page()
-            case _:
-                raise ValueError(f"no such stream: {stream}")
+                pages = walk(self._client, self._deals, after, now)
+                return ((self._with_contacts(rows), cursor) for rows, cursor in pages)
+            case "deleted_contacts":
+                return deleted_pages(self._client, replace(self._contacts, properties=()), after, now)
+            case "deleted_deals":
+                return deleted_pages(self._client, self._deals, after, now)
+            case "email_events":
+                return email_pages(self._client, after, now)
+        raise ValueError(f"no such stream: {stream}")
 
     def read_records(self, contact_ids: Sequence[str]) -> Iterator[Record]:
         """The contacts as they are now, shaped as in the contacts stream; unknown ids are left out."""
         rows = read_rows(self._client, "contacts", contact_ids, self._contacts.asked)
         return (Record("hubspot", "contacts", row) for row in rows)
+
+    def _mail_problems(self) -> Iterator[Problem]:
+        try:
+            tells_all = email_log.answers(self._client)
+        except SaviaError as failure:
+            yield Problem("warning", "hubspot", str(failure))
+            return
+        if not tells_all:
+            message = (
+                "mail activity is read from each contact's counters, without campaign and link:"
+                " for the log add the scope content (Marketing Hub) and issue the token anew"
+            )
+            yield Problem("warning", "hubspot", message)
 
     def _with_contacts(self, deals: Sequence[Row]) -> list[Row]:
         contacts = associated_ids(self._client, "deals", "contacts", [str(deal["id"]) for deal in deals])

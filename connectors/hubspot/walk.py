@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.domain.errors import BadRecord, TryLater
 from connectors.http import PageLoopGuard
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.paths import ObjectType
@@ -65,6 +66,24 @@ def next_page(answer: Mapping[str, Any]) -> str:
     return str(((answer.get("paging") or {}).get("next") or {}).get("after") or "")
 
 
+class ExpiredPage(TryLater):
+    """A page token that HubSpot takes no more: the listing starts again."""
+
+
+def list_page(client: HubSpotClient, object_type: ObjectType, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One page of a listing, the first one where `after` is empty. Raises ExpiredPage."""
+    params = {name: value for name, value in asked.items() if value != ""}
+    try:
+        answer: Mapping[str, Any] = client.call("GET", client.paths.objects(object_type), params=params)
+    except BadRecord:
+        if "after" not in params:
+            raise
+        raise ExpiredPage(
+            "HubSpot: a page of a listing has expired; it is read again from its start"
+        ) from None
+    return answer
+
+
 def _opening(after: Cursor | None, now: datetime) -> Cursor:
     if not after:
         return {"phase": "full", "after": "", "started": to_iso(now)}
@@ -79,10 +98,12 @@ def _changes_since(since: datetime, started: datetime) -> Cursor:
 
 
 def _full_page(client: HubSpotClient, walked: Walked, cursor: Cursor) -> tuple[list[Row], Cursor]:
-    params = {"limit": LIST_PAGE, "properties": ",".join(walked.asked), "archived": "false"}
-    if cursor["after"]:
-        params["after"] = cursor["after"]
-    answer = client.call("GET", client.paths.objects(walked.object_type), params=params)
+    properties = ",".join(walked.asked)
+    asked = {"limit": LIST_PAGE, "properties": properties, "archived": "false", "after": cursor["after"]}
+    try:
+        answer = list_page(client, walked.object_type, asked)
+    except ExpiredPage:
+        return [], {**cursor, "after": ""}
     token = next_page(answer)
     if token:
         return answer["results"], {**cursor, "after": token}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from app.domain.changes import EnrolInWorkflow, Outcome
-from app.domain.errors import BadRecord
+from app.domain.errors import BadRecord, SaviaError
 from connectors.hubspot.client import BATCH, HubSpotClient
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.packing import batches, rejected
@@ -44,4 +44,10 @@ def _enrol_by_call(client: HubSpotClient, change: EnrolInWorkflow) -> Iterator[O
     except BadRecord as fault:
         yield rejected(change, fault)
         return
-    yield from (outcome for _, outcome in set_triggers(client, [change]))
+    done = Outcome(change.key, "done")
+    try:
+        list(set_triggers(client, [change]))
+    except SaviaError:
+        yield done  # whatever becomes of the mark: the workflow has begun, and must not begin again
+        raise
+    yield done

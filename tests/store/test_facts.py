@@ -272,7 +272,7 @@ def test_merged_contacts_become_one_and_the_kept_one_is_read_again(
 ) -> None:
     with database.begin() as conn:
         store(conn, now, said(), said(who=(contact(8), email("luis"))))
-        store(conn, now, hint("merged", "8", into="7"))
+        store(conn, now, hint("merged", "8", into="7"), cause=Cause(inbox_id=3))
         assert people.person_of(conn, "luis@example.com") == people.person_of(conn, "7")
         assert [row.contact_id for row in facts.take_hints(conn, 9)] == ["7"]
         assert len(fields_of(conn, "7")) == 1  # the ended contact's profile counts no more

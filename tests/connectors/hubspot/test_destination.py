@@ -12,6 +12,7 @@ from app.domain.changes import AddToList, EnsureList, EnsureProperty, SetPropert
 from app.domain.errors import BadCredentials, TryLater
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.destination import HubSpotDestination
+from tests.connectors.hubspot.conftest import client_of
 from tests.contracts.destination import (
     GROUP,
     SCORE,
@@ -93,6 +94,44 @@ def test_an_unknown_property_is_named_in_the_outcome(ready: HubSpotDestination, 
     (outcome,) = ready.apply([SetProperties("set:1", 1, contact_ids[0], {"savia_none": "1"})])
     assert outcome.status == "rejected"
     assert outcome.reason == "VALIDATION_ERROR: savia_none PROPERTY_DOESNT_EXIST"
+
+
+def test_a_rule_of_the_portals_own_is_named_and_rejects_that_contact_alone(
+    portal: HubSpotPortal, address: str, contact_ids: list[str]
+):
+    with client_of(address) as client:
+        destination = HubSpotDestination(client)
+        assert_all_done(SETUP, destination.apply(SETUP))
+        portal.crm.rules.append(("savia_score", "90", "industry"))
+        changes = [
+            set_score(contact_ids[0], "1"),
+            set_score(contact_ids[1], "90"),
+            set_score(contact_ids[2], "2"),
+        ]
+        outcomes = list(destination.apply(changes))
+    assert_only_rejected(changes, [1], outcomes)
+    reason = next(outcome.reason for outcome in outcomes if outcome.status == "rejected")
+    assert reason.startswith("VALIDATION_ERROR: industry MISSING_REQUIRED_PROPERTY; a rule of this portal")
+
+
+def test_errors_told_with_a_200_are_judged_item_by_item_all_the_same(
+    ready: HubSpotDestination, portal: HubSpotPortal, contact_ids: list[str]
+):
+    portal.folds_errors = True
+    changes = [set_score(contact_ids[0], "1"), set_score(contact_ids[1], "many"), set_score("9999", "2")]
+    assert_only_rejected(changes, [1, 2], ready.apply(changes))
+
+
+@pytest.mark.parametrize("length", [65_536, 65_537])
+def test_a_text_up_to_hubspots_limit_is_written_and_a_longer_one_is_rejected_alone(
+    ready: HubSpotDestination, portal: HubSpotPortal, contact_ids: list[str], length: int
+):
+    text = "ñ" * (length - 2) + "😀\n"
+    changes = [SetProperties(f"set:{each}", 1, each, {"jobtitle": "x"}) for each in contact_ids[:3]]
+    changes[1] = replace(changes[1], properties={"jobtitle": text})
+    assert_only_rejected(changes, [] if length <= 65_536 else [1], ready.apply(changes))
+    if length <= 65_536:
+        assert portal.contacts[contact_ids[1]].properties["jobtitle"] == text
 
 
 def test_outcomes_given_before_hubspot_went_away_stand(

@@ -12,14 +12,15 @@ from connectors.hubspot.health import problems_told
 
 SCOPES = {"what `check` asks of the token's scopes": date(2027, 9, 1)}
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MAIL_LOG = {"the mail log (email events v1)": date(2027, 9, 1)}
 
 
 def names(version: str, *, enrols_by_v2: bool = False) -> dict[str, date]:
     return {end.what: end.ends_on for end in published_ends(version, enrols_by_v2=enrols_by_v2)}
 
 
-def test_the_dated_version_has_its_own_end_and_that_of_the_one_call_without_a_dated_form():
-    assert names("2026-09") == {**SCOPES, "API version 2026-09": date(2028, 3, 1)}
+def test_the_dated_version_has_its_own_end_beside_the_calls_without_a_dated_form():
+    assert names("2026-09") == {**SCOPES, **MAIL_LOG, "API version 2026-09": date(2028, 3, 1)}
 
 
 def test_the_v2_enrolment_is_watched_where_a_workflow_uses_it():
@@ -29,6 +30,7 @@ def test_the_v2_enrolment_is_watched_where_a_workflow_uses_it():
 def test_v3_ends_in_september_2027_and_its_associations_before():
     assert names("v3") == {
         **SCOPES,
+        **MAIL_LOG,
         "associations v4": date(2027, 3, 30),
         "the v3 API": date(2027, 9, 1),
     }

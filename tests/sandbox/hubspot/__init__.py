@@ -2,6 +2,7 @@
 
 from tests.sandbox.hubspot.crm import Write
 from tests.sandbox.hubspot.faults import Faults
+from tests.sandbox.hubspot.mails import MailEvent
 from tests.sandbox.hubspot.portal import HubSpotPortal
 from tests.sandbox.hubspot.records import CrmRecord
 from tests.sandbox.hubspot.reference import Stage
@@ -14,6 +15,7 @@ __all__ = [
     "Faults",
     "HubSpotPortal",
     "ListTrigger",
+    "MailEvent",
     "PropertyTrigger",
     "Stage",
     "V2Trigger",

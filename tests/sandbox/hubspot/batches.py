@@ -18,6 +18,7 @@ from tests.sandbox.hubspot.crm import OBJECT_NAMES, Crm
 from tests.sandbox.hubspot.records import CrmRecord, Kind, Source
 
 MAX_INPUTS = 100
+MAX_WITH_HISTORY = 50
 REQUIRED: dict[Kind, tuple[str, ...]] = {
     "contacts": (), "deals": ("dealname", "dealstage"), "tasks": ("hs_timestamp",),
 }  # fmt: skip
@@ -27,8 +28,8 @@ LINK_TYPES: dict[tuple[Kind, int], Kind] = {("tasks", 204): "contacts", ("deals"
 def read(crm: Crm, kind: Kind, body: Any) -> Answer:
     """Records by id or by a unique property. Order is HubSpot's, not the caller's; unknown ids make a 207."""
     started = crm.now()
-    inputs = inputs_of(body)
     names, history = _names(body, "properties"), _names(body, "propertiesWithHistory")
+    inputs = inputs_of(body, MAX_WITH_HISTORY if history else MAX_INPUTS)
     found: dict[str, CrmRecord] = {}
     absent = []
     for each in inputs:
@@ -66,8 +67,10 @@ def create_one(crm: Crm, kind: Kind, body: Any, source: Source) -> CrmRecord:
     return record
 
 
-def update(crm: Crm, kind: Kind, body: Any, source: Source) -> Answer:
-    """Changes to existing records; a bad one is told in a 207 and the rest are written."""
+def update(crm: Crm, kind: Kind, body: Any, source: Source, *, by_rules: bool = False) -> Answer:
+    """Changes to existing records; a bad one is told in a 207 and the rest are written. `by_rules`: the
+    portal's own rules hold, too.
+    """
     inputs = inputs_of(body)
     _refuse_twins(inputs)
 
@@ -77,10 +80,23 @@ def update(crm: Crm, kind: Kind, body: Any, source: Source) -> Answer:
         if record is None:
             return None
         crm.check_unique(kind, values, record)
+        if by_rules:
+            _obey(crm, record, values)
         crm.change(record, values, source)
         return record
 
     return _each_alone(crm, kind, inputs, write, 200)
+
+
+def _obey(crm: Crm, record: CrmRecord, values: dict[str, str]) -> None:
+    """400 where an admin's rule wants a property that the record would lack."""
+    after = {**record.properties, **values}
+    for name, value, required in crm.rules:
+        if after.get(name) == value and not after.get(required):
+            message = f"{required} is required when {name} is {value}"
+            context = {"propertyName": [required]}
+            error = {"message": message, "code": "MISSING_REQUIRED_PROPERTY", "context": context}
+            raise invalid("One or more validation errors occurred", errors=[error])
 
 
 def upsert(crm: Crm, kind: Kind, body: Any, source: Source) -> Answer:
@@ -177,7 +193,8 @@ def _told(item: Json, refused: Refusal) -> Json:
     context = dict(refused.body.get("context", {}))
     if trace is not None:
         context["objectWriteTraceId"] = [trace]
-    return item_error(refused.body["category"], refused.body["message"], context)
+    told = item_error(refused.body["category"], refused.body["message"], context)
+    return told | ({"errors": refused.body["errors"]} if "errors" in refused.body else {})
 
 
 def _prepared(crm: Crm, kind: Kind, item: Json) -> tuple[CrmRecord | None, dict[str, str]]:

@@ -58,6 +58,9 @@ class Crm:
         self.owners: dict[str, Owner] = {}
         self.pipelines: dict[str, Pipeline] = {}
         self.writes: list[Write] = []
+        self.rules: list[tuple[str, str, str]] = []
+        """An admin's rules: while this property has this value, that one is required."""
+        self.archived: dict[str, tuple[CrmRecord, float]] = {}
         self._emails: dict[str, str] = {}
         self._merged_into: dict[str, str] = {}
         self._last_id = 20_100_000_000
@@ -170,14 +173,27 @@ class Crm:
             if new == other.record_id:
                 self._merged_into[old] = primary.record_id
         extra = ";".join(filter(None, dict.fromkeys(";".join(known).split(";"))))
+        ended = [primary.properties.get("hs_merged_object_ids", ""), other.record_id]
+        ended.append(other.properties.get("hs_merged_object_ids", ""))
+        self.change(primary, {"hs_merged_object_ids": ";".join(filter(None, ended))}, CALCULATED)
         self.change(primary, fill | {"hs_additional_emails": extra}, source)
         self.announcer.merged(primary.record_id, [other.record_id], at, source, len(fill))
 
     def remove(self, record: CrmRecord, source: Source) -> None:
-        """Delete a contact."""
+        """Delete a contact: it can be restored."""
         self.announcer.deleted(record.record_id, self.now(), source)
+        self.archived[record.record_id] = (record, self.now())
         self._take_out(record)
         self.links.drop("contacts", record.record_id)
+
+    def restore(self, contact_id: str, source: Source) -> None:
+        """Take a deleted contact back, with everything but its lists and associations."""
+        record, _ = self.archived.pop(contact_id)
+        self.records["contacts"][contact_id] = record
+        for name in ("email", "hs_additional_emails"):
+            self._index(record, "", record.properties.get(name, ""))
+        record.touch(self.now())
+        self.announcer.restored(contact_id, self.now(), source)
 
     def _take_out(self, record: CrmRecord) -> None:
         del self.records["contacts"][record.record_id]

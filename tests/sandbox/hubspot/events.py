@@ -47,6 +47,10 @@ class Announcer:
         """A contact went to the recycle bin."""
         self._announce("deletion", contact_id, at, source, {"changeFlag": "DELETED"})
 
+    def restored(self, contact_id: str, at: float, source: Source) -> None:
+        """A contact came back from the recycle bin."""
+        self._announce("restore", contact_id, at, source, {"changeFlag": "RESTORED"})
+
     def privacy_deleted(self, contact_id: str, at: float, source: Source) -> None:
         """A contact was deleted for good, at the person's request; one shape only."""
         event = self._base("contact.privacyDeletion", contact_id, at, source) | {"changeFlag": "DELETED"}

@@ -18,6 +18,7 @@ from tests.sandbox.hubspot.events import Announcer
 from tests.sandbox.hubspot.faults import Faults
 from tests.sandbox.hubspot.limits import Limits
 from tests.sandbox.hubspot.lists import HubSpotList
+from tests.sandbox.hubspot.mails import MailEvent, MailLog, counted
 from tests.sandbox.hubspot.records import CrmRecord, Kind, Source
 from tests.sandbox.hubspot.reference import DEFAULT_STAGES, Owner, Pipeline, Stage
 from tests.sandbox.hubspot.workflows import Enrolment, Trigger, Workflow
@@ -33,6 +34,7 @@ ALL_SCOPES = frozenset(
         "crm.objects.deals.read",
         "crm.objects.owners.read",
         "automation",
+        "content",
     ]
 )
 PERSON = Source("CRM_UI", "userId:98499705")
@@ -41,7 +43,8 @@ PERSON = Source("CRM_UI", "userId:98499705")
 class HubSpotPortal:
     """One portal. Switches: `token`, `token_expires_at` (None: never), `scopes`, `page_token_seconds` (None:
     page tokens never expire), `limits`, `faults`, `crm.search_lag`, `announcer.shape`; `tells_tokens` (does
-    it say what a token may do), `has_workflows` (a plan from Professional up), `custom_properties_max`.
+    it say what a token may do), `has_workflows` (a plan from Professional up), `custom_properties_max`;
+    `folds_errors` (dated batches tell them with 200).
     `now` is seconds since 1970. `request_counts` has "METHOD /path" -> calls let through, "total" (all calls)
     and "http_429".
     """
@@ -67,6 +70,8 @@ class HubSpotPortal:
         self.api = Source("INTEGRATION", str(self.app_id))
         self.limits = Limits(now, time_zone)
         self.faults = Faults()
+        self.mails = MailLog()
+        self.folds_errors = False
         self.crm = Crm(portal_id, self.app_id, now)
         self.lock = threading.RLock()
         self.request_counts: Counter[str] = Counter()
@@ -168,6 +173,12 @@ class HubSpotPortal:
         with self.changing() as crm:
             crm.change(crm.records["deals"][deal_id], self._checked("deals", properties), PERSON)
 
+    def delete_deal(self, deal_id: str) -> None:
+        """A person deletes a deal."""
+        with self.changing() as crm:
+            crm.archived[deal_id] = (crm.records["deals"].pop(deal_id), self.now())
+            crm.links.drop("deals", deal_id)
+
     def add_owner(self, email: str, first_name: str = "", last_name: str = "") -> str:
         """A user of the portal; returns the owner id."""
         with self.lock:
@@ -227,11 +238,24 @@ class HubSpotPortal:
         with self.changing() as crm:
             crm.remove(crm.records["contacts"][contact_id], PERSON)
 
+    def restore(self, contact_id: str) -> None:
+        """A person takes a deleted contact back."""
+        with self.changing() as crm:
+            crm.restore(contact_id, PERSON)
+
     def privacy_delete(self, contact_id: str) -> None:
         """A contact is deleted for good at the person's request: deletion, then privacyDeletion."""
         with self.changing() as crm:
             crm.remove(crm.records["contacts"][contact_id], PERSON)
+            del crm.archived[contact_id]
             crm.announcer.privacy_deleted(contact_id, self.now(), PERSON)
+
+    def mail(self, contact_id: str, event: MailEvent) -> None:
+        """Something happened to a mail that HubSpot sent to a contact: the log and the counters tell it."""
+        with self.changing() as crm:
+            record = crm.records["contacts"][contact_id]
+            self.mails.add(record.properties["email"], event)
+            crm.change(record, counted(record.properties, event), CALCULATED)
 
     def other_apps(self, calls: int) -> None:
         """Other apps use up so many calls of the window and of the day."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.sandbox.hubspot import batches, search
-from tests.sandbox.hubspot.answers import Answer, Json, batch, invalid, item_error
+from tests.sandbox.hubspot.answers import Answer, Json, batch, invalid, iso, item_error
 from tests.sandbox.hubspot.calls import Call, Route, both
 from tests.sandbox.hubspot.crm import OBJECT_NAMES, Crm
 from tests.sandbox.hubspot.records import CrmRecord, Kind
@@ -29,8 +29,12 @@ def _page(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
     kind = _kind(crm, call)
     limit = call.limit(100, 10)
     after = _after(portal, call)
-    ids = sorted((each for each in crm.records[kind] if int(each) > after), key=int)
-    results = [_with_links(crm, crm.records[kind][each], call) for each in ids[:limit]]
+    archived = call.one("archived") == "true"
+    in_bin = [each for each, (record, _) in crm.archived.items() if record.kind == kind]
+    known = in_bin if archived else crm.records[kind]
+    ids = sorted((each for each in known if int(each) > after), key=int)
+    shown = _archived if archived else _live
+    results = [shown(crm, kind, each, call) for each in ids[:limit]]
     body: Json = {"results": results}
     if len(ids) > limit:
         token = ids[limit - 1]
@@ -38,6 +42,15 @@ def _page(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
         link = f"https://api.hubapi.com{call.path}?limit={limit}&after={token}"
         body["paging"] = {"next": {"after": token, "link": link}}
     return Answer(200, body)
+
+
+def _live(crm: Crm, kind: Kind, record_id: str, call: Call) -> Json:
+    return _with_links(crm, crm.records[kind][record_id], call)
+
+
+def _archived(crm: Crm, kind: Kind, record_id: str, call: Call) -> Json:
+    record, at = crm.archived[record_id]
+    return record.shown(call.many("properties")) | {"archived": True, "archivedAt": iso(at)}
 
 
 def _after(portal: HubSpotPortal, call: Call) -> int:
@@ -95,7 +108,7 @@ def _create(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
 
 
 def _update(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
-    return batches.update(crm, _kind(crm, call), call.body, portal.api)
+    return batches.update(crm, _kind(crm, call), call.body, portal.api, by_rules=call.dated)
 
 
 def _upsert(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
