@@ -9,10 +9,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.domain.attendance import derive_activities
-from app.domain.engagement import Engagement, engagement
-from app.domain.features import FeatureTable, compute_features
+from app.domain.engagement import Engagement, Worth, faded, worth
+from app.domain.features import FEATURES, FeatureTable, compute_features
 from app.domain.machine_clicks import human_and_machine
 from app.domain.records import Activity, Features, Occurrence
+from app.domain.summary import Hold, Summary, hold
 from app.store import facts
 from app.store.facts import StoredObservation, StoredProfile
 from mappings.load import Mappings
@@ -33,12 +34,21 @@ class Lead:
 
     activities: Sequence[Activity]
     profiles: Sequence[StoredProfile]
+    worth: Worth
     engagement: Engagement
+    held: Hold
     at: datetime
 
     def features(self, table: FeatureTable) -> Features:
         """The features by `table`: as shown, or as models may know them."""
         return compute_features(self.activities, self.profiles, self.engagement, table, self.at)
+
+    def summary(self, table: FeatureTable) -> Summary:
+        """What the lead's facts come to until something other than fading changes."""
+        shown, before = self.features(table), table.before_the_outcome()
+        names = [name for name in FEATURES if before.features[name] != table.features[name]]
+        known = compute_features(self.activities, self.profiles, self.engagement, before, self.at, names)
+        return Summary(shown, {**shown, **known}, self.worth, self.held)
 
 
 def read_held(conn: sa.Connection, ids: Sequence[int]) -> Held:
@@ -66,5 +76,12 @@ def _lead(
 ) -> Lead:
     machine = human_and_machine(seen, mappings.machine)
     acts = derive_activities(seen, held.occurrences, at, machine)
-    worth = engagement(acts, mappings.engagement, at)
-    return Lead(acts, held.profiles.get(person_id, ()), worth, at)
+    counted = worth(acts, mappings.engagement, at)
+    return Lead(
+        acts,
+        held.profiles.get(person_id, ()),
+        counted,
+        faded(counted, mappings.engagement, at),
+        hold(seen, held.occurrences, acts, at),
+        at,
+    )
