@@ -140,13 +140,18 @@ class Layout:
         return _LEARNT + name if _LEARNT + name in self.numbers + self.words else name
 
 
+def learnt_apart(table: FeatureTable) -> tuple[str, ...]:
+    """The features that models know otherwise than they are shown."""
+    later = set(table.filled_later)
+    return tuple(name for name in FEATURES if not later.isdisjoint(table.features[name].profiles))
+
+
 def layout(table: FeatureTable) -> Layout:
     """The layout of summaries made by `table`."""
     rules = table.features
     moving = tuple(name for name in FEATURES if rules[name].from_engagement)
-    later = set(table.filled_later)
     fixed = [name for name in FEATURES if name not in moving]
-    fixed += [_LEARNT + name for name in fixed if later & set(rules[name].profiles)]
+    fixed += [_LEARNT + name for name in learnt_apart(table) if name not in moving]
     numbers = tuple(name for name in fixed if is_number(rules[name.removeprefix(_LEARNT)]))
     return Layout(numbers, tuple(name for name in fixed if name not in numbers), moving)
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from app.domain.attendance import derive_activities
 from app.domain.engagement import Engagement, Worth, faded, worth
-from app.domain.features import FEATURES, FeatureTable, compute_features
+from app.domain.features import FeatureTable, compute_features
 from app.domain.machine_clicks import human_and_machine
 from app.domain.records import Activity, Features, Occurrence
-from app.domain.summary import Hold, Summary, hold
+from app.domain.summary import Hold, Summary, hold, learnt_apart
 from app.store import facts
 from app.store.facts import StoredObservation, StoredProfile
 from mappings.load import Mappings
@@ -43,10 +43,11 @@ class Lead:
         """The features by `table`: as shown, or as models may know them."""
         return compute_features(self.activities, self.profiles, self.engagement, table, self.at)
 
-    def summary(self, table: FeatureTable) -> Summary:
-        """What the lead's facts come to until something other than fading changes."""
-        shown, before = self.features(table), table.before_the_outcome()
-        names = [name for name in FEATURES if before.features[name] != table.features[name]]
+    def summary(self, table: FeatureTable, before: FeatureTable) -> Summary:
+        """What the lead's facts come to until something other than fading changes: by `table`, and as models
+        may know it by `before`.
+        """
+        shown, names = self.features(table), learnt_apart(table)
         known = compute_features(self.activities, self.profiles, self.engagement, before, self.at, names)
         return Summary(shown, {**shown, **known}, self.worth, self.held)
 

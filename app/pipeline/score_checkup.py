@@ -31,9 +31,7 @@ def score_problems(conn: sa.Connection, services: Services) -> Iterator[Problem]
     """
     for failure, leads in unscored.count(conn):
         named = "1 lead" if leads == 1 else f"{leads} leads"
-        message = (
-            f"{named} could not be scored ({failure}): see the worker's log, mend, jobs rescore --all"
-        )
+        message = f"{named} could not be scored ({failure}): see the worker's log, mend, jobs rescore --all"
         yield Problem("warning", "score", message)
     counted, _ = spread.read(conn)
     hot = starts_by_score(services.mappings.scoring.bands)["hot"]

@@ -20,7 +20,7 @@ from app.services import Services
 from app.store import activities, mirror, people, scores, standings, summaries, unscored
 from app.store.summaries import SummaryLot
 
-FACTS_AT_ONCE = 1_000
+FACTS_AT_ONCE = 2_500
 """Leads whose facts are read together: a lead may have hundreds."""
 
 Work = Callable[[sa.Connection, list[int], Sequence[int] | None], set[int]]
@@ -118,8 +118,9 @@ def _from_facts(services: Services, conn: sa.Connection, ids: Sequence[int], now
         return set()
     standings.hold(conn, ids)
     held, rules = read_held(conn, ids), services.mappings
+    before = rules.features.before_the_outcome()
     leads = {person_id: lead_now(held, person_id, rules, now) for person_id in ids}
-    found = {person_id: lead.summary(rules.features) for person_id, lead in leads.items()}
+    found = {person_id: lead.summary(rules.features, before) for person_id, lead in leads.items()}
     # Beside the twenty: what a text says is shown, and gives no points.
     read = readings(services, conn, held.observations, held.profiles)
     shown = {
@@ -149,6 +150,8 @@ def _as_time_passed(services: Services, conn: sa.Connection, ids: Sequence[int],
 def _score(
     services: Services, conn: sa.Connection, lot: SummaryLot, now: datetime, *, fresh: bool
 ) -> set[int]:
+    if not lot.ids:
+        return set()
     rules = services.mappings
     how = layout(rules.features)
     leads = leads_now(lot, how, rules.engagement, now)

@@ -14,6 +14,9 @@ from app.store.encoding import as_json
 ENGAGEMENT_STEP = 0.05
 """A smaller move of engagement alone is no new score: time moves everybody's a little, every hour."""
 
+APPENDED_AT_ONCE = 2_000
+"""Rows of a statement: a receipt written out takes a kilobyte several times over."""
+
 SAVE_FEATURES = sa.text("""
     INSERT INTO feature (person_id, values, computed_at)
     SELECT person_id, values, :at
@@ -98,8 +101,9 @@ def differing(conn: sa.Connection, scores: Mapping[int, Score]) -> dict[int, Sco
 
 def append(conn: sa.Connection, scores: Mapping[int, Score], at: datetime) -> None:
     """These are now the newest scores of these people."""
-    rows = [_row(person_id, score) for person_id, score in scores.items()]
-    if rows:
+    people = list(scores)
+    for first in range(0, len(people), APPENDED_AT_ONCE):
+        rows = [_row(one, scores[one]) for one in people[first : first + APPENDED_AT_ONCE]]
         conn.execute(APPEND, {"rows": as_json(rows), "at": at})
 
 
