@@ -10,40 +10,16 @@ from hypothesis import strategies as st
 from app.domain.engagement import Engagement
 from app.domain.features import FEATURES, is_number
 from app.domain.records import Features, Reason
-from app.domain.scoring.columns import Table
 from app.domain.scoring.lead_scores import LeadColumns, ModelRules, ScoredLead, score_by_model
 from app.domain.scoring.lead_table import lead_table
 from app.domain.scoring.points import wording
-from app.domain.scoring.training import TrainingOptions, train
-from app.domain.standing import printed, starts_by_score
-from mappings.load import load_mappings
-
-MAPPINGS = load_mappings()
-TABLE = MAPPINGS.features.before_the_outcome()
-TITLES = ("Directora", "Analista", "CEO", "Técnico")
+from app.domain.standing import printed
+from tests.scoring.lead_model import MAPPINGS, TABLE, model_rules
 
 
-def features(chance: np.random.Generator) -> Features:
-    found: dict[str, float | str | None] = dict.fromkeys(FEATURES)
-    found["job_title"] = str(chance.choice(TITLES))
-    found["engagement_score"] = float(chance.exponential(8))
-    found["email_clicks"] = float(chance.integers(0, 5)) if chance.random() < 0.7 else None
-    return found
-
-
-@pytest.fixture(scope="module")
-def rules() -> ModelRules:
-    chance = np.random.default_rng(4)
-    rows = [features(chance) for _ in range(600)]
-    margin = [
-        float(row["engagement_score"] or 0) / 8 + (row["job_title"] == "CEO") - 2.5  # type: ignore[arg-type]  # a number
-        for row in rows
-    ]
-    converted = ["1" if chance.random() < 1 / (1 + np.exp(-one)) else "0" for one in margin]
-    table = Table({**lead_table(rows, TABLE).columns, "converted": converted}, len(rows))
-    model = train(table, TrainingOptions("converted", accepted=FEATURES), lambda _: None).model
-    assert model is not None
-    return ModelRules("model 1", model, TABLE, MAPPINGS.scoring, starts_by_score(MAPPINGS.scoring.bands))
+@pytest.fixture(scope="module", name="rules")
+def _rules() -> ModelRules:
+    return model_rules()
 
 
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6))
