@@ -1,65 +1,127 @@
-"""Scores of leads whose facts changed: leads per second at two sizes, and where the time goes."""
+"""Scores again: all leads a day later, those of whom something else is printed, those with new facts, one.
+
+`BENCH_RESCORE` names the sizes. The store is filled outside what is measured; a model of the dearest kind
+scores. Memory is that of the job's own process.
+"""
 
 from __future__ import annotations
 
-import cProfile
+import json
 import os
-import pstats
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+import sqlalchemy as sa
 
 from app.config import load_settings
-from app.pipeline import understand
+from app.pipeline.understand import rescore_due, rescore_touched
 from app.services import Services
 from app.wiring import make_services
-from bench import crowd
+from bench import multitude
 from bench.figures import Figure
-from bench.ground import Ground, environment
+from bench.ground import ROOT, Ground, environment
 
-SIZES = tuple(int(size) for size in os.environ.get("BENCH_RESCORE", "10000,50000").split(","))
+SIZES = tuple(int(size) for size in os.environ.get("BENCH_RESCORE", "10000,100000").split(","))
+BASE = min(*SIZES, 10_000) if len(SIZES) > 1 else min(SIZES[0], 10_000)
+"""Leads that come through the line; the others are copies of them."""
 
-SHOWN = 14
-"""How many of the dearest functions are named."""
+SINGLES = 30
+SAY_OTHERWISE = sa.text("""
+    UPDATE standing SET method = 'model 0', due_at = :now WHERE person_id IN (
+        SELECT person_id FROM standing ORDER BY person_id DESC LIMIT :leads)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a job of its own process took and said."""
+
+    seconds: float
+    processor: float
+    peak_mb: float
+    said: Mapping[str, int]
 
 
 def run(ground: Ground) -> Iterator[Figure]:
-    """The first pass writes everything; the second, as every day's, finds most of it as it was."""
+    """A table in which cost stands beside how many leads there are and how many changed."""
+    url, settings = ground.fresh_database(), ground.settings()
+    environ = environment(url, settings)
+    services = make_services(load_settings(environ), url)
+    now = services.clock()
+    multitude.people_the_line(services, BASE, now)
+    yield from _facts_changed(services)
+    yield from _one(services)
+    copied = 0
     for size in SIZES:
-        url = ground.fresh_database()
-        services = make_services(load_settings(environment(url, ground.settings())), url)
-        now = services.clock()
-        seen = crowd.fill(services, size, now)
-        name = f"rescore: {size:,} leads with {seen / size:.1f} observations each"
-        yield Figure(f"{name}, first time", f"{_rate(services, size):,.0f} leads/s")
-        after, began, leads, more = 0, time.perf_counter(), 0, True
-        while more:
-            done, after = understand.rescore_after(services, after, now)
-            leads, more = leads + done.leads, done.more
-        yield Figure(f"{name}, again", f"{leads / (time.perf_counter() - began):,.0f} leads/s")
-        services.database.dispose()
-    yield _shares(ground)
-
-
-def _rate(services: Services, size: int) -> float:
-    began = time.perf_counter()
-    while understand.rescore_touched(services, services.clock()).more:
-        pass
-    return size / (time.perf_counter() - began)
-
-
-def _shares(ground: Ground) -> Figure:
-    """The dearest functions of ours, each with what it calls, by the profiler, which favours waiting."""
-    url, size = ground.fresh_database(), min(SIZES)
-    services = make_services(load_settings(environment(url, ground.settings())), url)
-    crowd.fill(services, size, services.clock())
-    profiler = cProfile.Profile()
-    profiler.runcall(_rate, services, size)
+        copied = multitude.multiply(services, BASE, size, copied) if size > BASE else copied
+        yield from _time_passed(services, environ, size)
     services.database.dispose()
-    profile = pstats.Stats(profiler).get_stats_profile()
-    ours = [
-        (each.cumtime, name)
-        for name, each in profile.func_profiles.items()
-        if "/app/" in each.file_name and not name.startswith("<")
-    ]
-    parts = [f"{name} {seconds / profile.total_tt:.0%}" for seconds, name in sorted(ours, reverse=True)]
-    return Figure("rescore: where the first time goes", ", ".join(parts[:SHOWN]))
+
+
+def _time_passed(services: Services, environ: Mapping[str, str], size: int) -> Iterator[Figure]:
+    for name, days in (("a day later", 1.0), ("at once again", 1.0)):
+        ran = _job(environ, "rescore", "--all", "--days-ahead", str(days), "--json")
+        ours = (
+            f"{ran.seconds:.1f} s ({ran.processor:.1f} s of processor), {ran.peak_mb:.0f} MB, "
+            f"{ran.said['changed']:,} changed"
+        )
+        target = "60 s, 400 MB" if size == 1_000_000 else ""
+        yield Figure(f"rescore: all {size:,} leads, {name}", ours, target=target)
+    for leads in (size // 100, size // 10):
+        with services.database.begin() as conn:
+            conn.execute(SAY_OTHERWISE, {"now": services.clock(), "leads": leads})
+        began, done, changed = time.perf_counter(), 0, 0
+        while (part := rescore_due(services, services.clock())).leads:
+            done, changed = done + part.leads, changed + part.changed
+        ours = f"{time.perf_counter() - began:.1f} s, {changed:,} of {done:,} changed"
+        target = "60 s" if leads == 100_000 else ""
+        yield Figure(f"rescore: {leads:,} of {size:,} due, each with a receipt", ours, target=target)
+
+
+def _facts_changed(services: Services) -> Iterator[Figure]:
+    now = services.clock()
+    for first in range(0, BASE, 1_000):
+        acts = [multitude.act_of(n, "new", now) for n in range(first, min(first + 1_000, BASE))]
+        multitude.keep(services, acts, now)
+    began, leads, changed = time.perf_counter(), 0, 0
+    while (part := rescore_touched(services, now)).leads:
+        leads, changed = leads + part.leads, changed + part.changed
+    ours = f"{time.perf_counter() - began:.1f} s, {changed:,} changed"
+    target = "8 s" if leads == 10_000 else ""
+    yield Figure(f"rescore: {leads:,} leads whose facts changed, with receipts", ours, target=target)
+
+
+def _one(services: Services) -> Iterator[Figure]:
+    took = [_single(services, number, services.clock()) for number in range(SINGLES)]
+    ours = f"{1000 * median(took):.0f} ms of processor (slowest of {SINGLES}: {1000 * max(took):.0f} ms)"
+    yield Figure("rescore: one lead whose facts changed", ours, target="50 ms")
+
+
+def _single(services: Services, number: int, now: datetime) -> float:
+    multitude.keep(services, [multitude.act_of(number, f"alone{now.isoformat()}", now)], now)
+    began = time.process_time()
+    rescore_touched(services, now)
+    return time.process_time() - began
+
+
+def _job(environ: Mapping[str, str], *arguments: str) -> Ran:
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "jobs", *arguments],
+        cwd=ROOT,
+        env=dict(environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    told = child.stdout.read() if child.stdout else b""
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"jobs {' '.join(arguments)} ended with {child.returncode}")
+    seconds = time.perf_counter() - began
+    return Ran(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, json.loads(told))

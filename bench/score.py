@@ -141,14 +141,20 @@ def _leads(rows: int, seed: int) -> tuple[Table, Floats]:
 
 
 def _dearest() -> TrainedModel:
+    return dearest(*_leads(4000, 1))
+
+
+def dearest(table: Table, converted: Floats) -> TrainedModel:
+    """A blend of all families, the dearest model that a training can choose, as it is read from its file."""
     from app.domain.scoring.selection import learners_for
 
-    table, converted = _leads(4000, 1)
     outcome = ["1" if one else "0" for one in converted]
-    model = _model(_trained(Table({**table.columns, "won": outcome}, table.rows), "won"))
+    model = _model(
+        _trained(Table({**table.columns, "won": outcome}, table.rows), "won", accepted=table.names)
+    )
     matrix = model.vocabulary.matrix(table)
-    dearest = {learner.family: learner for learner in learners_for(1000, table.rows)}.values()
-    parts = tuple(one.fit(model.vocabulary, matrix, converted, 0) for one in dearest)
+    families = {learner.family: learner for learner in learners_for(1000, table.rows)}.values()
+    parts = tuple(one.fit(model.vocabulary, matrix, converted, 0) for one in families)
     blend = TrainedModel(model.vocabulary, parts, model.calibration, model.profiles, model.report)
     return from_bytes(to_bytes(blend))
 

@@ -2,69 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from math import floor, log
+from math import floor, log, log2
 
-from app.domain.engagement import Engagement, EngagementRules
-from app.domain.records import Activity
-from app.domain.scoring.points import EngagementPoints, engagement_points
+from app.domain.engagement import Engagement, EngagementRules, half_lives
+from app.domain.scoring.points import PointsRules, engagement_points
 
 _HALVINGS = 40
 _LONGEST = timedelta(days=3650)
 
 
 def next_change(
-    activities: Iterable[Activity],
     engagement: Engagement,
+    level: float,
     rules: EngagementRules,
-    points: EngagementPoints,
     now: datetime,
+    other: datetime | None = None,
 ) -> datetime | None:
-    """The first moment after `now` at which the lead's engagement, rounded as it is printed, or the points
-    it earns go down, or a webinar it signed up for begins. None where nothing comes.
-
-    A model reads engagement too: its scores are looked at when the printed engagement changes.
+    """The first moment after `now` at which the engagement falls below `level`, or `other` where that comes
+    first: a webinar that begins, an act dated ahead. None where nothing comes; 0 is never fallen below.
     """
-    acts = list(activities)
-    to_come = [item.occurred_at for item in acts] + [_starts_at(item) or now for item in acts]
-    moments = [moment for moment in to_come if moment > now]
-    reached = printed_threshold(engagement.total, points)
-    if rules.mode == "half_life" and reached > 0:
-        moments.append(now + _time_until(reached, engagement.by_kind, rules))
-    return min(moments, default=None)
+    if rules.mode != "half_life" or level <= 0:
+        return other
+    falls = now + _time_until(level, engagement, rules)
+    return falls if other is None else min(falls, other)
 
 
-def printed_threshold(total: float, points: EngagementPoints) -> float:
-    """The highest engagement below `total` at which something printed changes; 0 where nothing will."""
+def printed_level(total: float, splits: Sequence[float] = ()) -> float:
+    """The highest engagement up to `total` at which it is printed as another whole number, or passes one of
+    `splits` (in rising order); 0 where nothing will.
+    """
     whole = floor(total + 0.5) - 0.5
-    earned = engagement_points(total, points)
+    place = bisect_right(splits, total)
+    return max(whole, splits[place - 1] if place else 0.0, 0.0)
+
+
+def points_level(total: float, rules: PointsRules, splits: Sequence[float]) -> float:
+    """The same where points score: also where engagement earns a point less. `splits` are those of
+    `engagement_steps`.
+    """
+    printed = printed_level(total, splits)
+    earned = engagement_points(total, rules.engagement)
     if earned < 1:
-        return max(whole, 0.0)
-    return max(whole, -points.scale * log(1 - (earned - 0.5) / points.most))
+        return printed
+    return max(printed, -rules.engagement.scale * log(1 - (earned - 0.5) / rules.engagement.most))
 
 
-def _time_until(reached: float, by_kind: Mapping[str, float], rules: EngagementRules) -> timedelta:
-    """How long until the decaying sum falls below `reached`, by halving; never less than a second."""
-    halves = [
-        (worth, rules.rule(kind).half_life_days or rules.half_life_days) for kind, worth in by_kind.items()
-    ]
+def engagement_steps(rules: PointsRules, moving: Sequence[str]) -> list[float]:
+    """Where a feature of engagement itself (one of `moving`) earns other points, in rising order."""
+    return sorted(
+        step.at_least for name in moving if name in rules.features for step in rules.features[name].steps
+    )
+
+
+def _time_until(level: float, engagement: Engagement, rules: EngagementRules) -> timedelta:
+    """How long until the decaying sum falls below `level`; never less than a second. In closed form where
+    all fades alike, else by halving.
+    """
+    halves = dict(zip(engagement.by_kind, half_lives(rules, tuple(engagement.by_kind)), strict=True))
+    if len(set(halves.values())) == 1:
+        days = next(iter(halves.values())) * log2(max(engagement.total / level, 1.0))
+    else:
+        days = _by_halving(level, engagement.by_kind, halves)
+    return max(min(timedelta(days=days), _LONGEST), timedelta(seconds=1))
+
+
+def _by_halving(level: float, by_kind: Mapping[str, float], halves: Mapping[str, float]) -> float:
     low, high = 0.0, _LONGEST / timedelta(days=1)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if sum(worth * 0.5 ** (middle / half) for worth, half in halves) < reached:
+        if sum(worth * 0.5 ** (middle / halves[kind]) for kind, worth in by_kind.items()) < level:
             high = middle
         else:
             low = middle
-    return max(timedelta(days=high), timedelta(seconds=1))
-
-
-def _starts_at(item: Activity) -> datetime | None:
-    text = item.attributes.get("starts_at")
-    if item.kind != "webinar_registration" or not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
+    return high

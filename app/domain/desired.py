@@ -30,6 +30,7 @@ class LeadState:
     """One lead as we understand it now. `contact_id` is empty while HubSpot does not know the lead.
 
     `observed` is true when any source ever saw the lead act: then a count of none is known to be zero.
+    `data_through` says of each source up to when its data are in.
     `details` are HubSpot properties (name, company) for a contact that must be created. `percentile` is the
     share of all leads that score lower, unknown until they were counted.
     """
@@ -45,7 +46,7 @@ class LeadState:
     texts: Texts
     details: Mapping[str, str]
     scored_at: datetime
-    data_through: datetime | None
+    data_through: Mapping[str, datetime]
     percentile: int | None = None
 
 
@@ -77,7 +78,7 @@ VALUE_NAMES = frozenset(
         "method", "probability",
         "webinars_registered", "webinars_attended", "webinar_minutes", "polls_answered", "questions_asked",
         "chat_messages", "email_opens", "email_clicks", "machine_opens", "machine_clicks",
-        "last_activity_at", "scored_at", "data_through", "holdout", "why_not",
+        "last_activity_at", "scored_at", "data_through", "sources_through", "holdout", "why_not",
     }
 )  # fmt: skip
 """What an OwnedProperty may show: the names `lead_values` makes, and the gate's two answers."""
@@ -107,8 +108,9 @@ def lead_values(lead: LeadState) -> dict[str, str]:
     values |= _mail_counts(lead.activities)
     if own := [item.occurred_at for item in lead.activities if _is_own(item)]:
         values["last_activity_at"] = milliseconds(max(own))
-    if lead.data_through is not None:
-        values["data_through"] = milliseconds(lead.data_through)
+    if lead.data_through:
+        values["data_through"] = milliseconds(min(lead.data_through.values()))
+        values["sources_through"] = sources_through(lead.data_through)
     return {name: value[:LONGEST_TEXT] for name, value in values.items()}
 
 
@@ -155,6 +157,11 @@ def _is_machine(item: Activity) -> bool:
 def _is_own(item: Activity) -> bool:
     """Did the lead do it (else we or a machine did)?"""
     return item.kind not in _NOT_OWN and not _is_machine(item)
+
+
+def sources_through(through: Mapping[str, datetime]) -> str:
+    """Up to when each source's data are in, in words, a line each."""
+    return "\n".join(f"{source}: {at:%Y-%m-%d %H:%M} UTC" for source, at in sorted(through.items()))
 
 
 def milliseconds(moment: datetime) -> str:

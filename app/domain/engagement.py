@@ -57,27 +57,66 @@ class Engagement:
     by_kind: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """By kind, what counted at `at`, when the last thing that does was done. From there on it only fades:
+    what it comes to at any later moment needs no look at the activities.
+    """
+
+    at: datetime
+    by_kind: Mapping[str, float]
+
+
 def engagement(activities: Iterable[Activity], rules: EngagementRules, now: datetime) -> Engagement:
     """The engagement of the one lead all `activities` belong to, as of `now`.
 
     What lies after `now` does not count yet; what a machine did (attribute `machine`: a mail filter opening
     links) never counts. The order of `activities` does not matter.
     """
+    return faded(worth(activities, rules, now), rules, now)
+
+
+def worth(activities: Iterable[Activity], rules: EngagementRules, now: datetime) -> Worth:
+    """What the activities up to `now` were worth when the last of them was done."""
     counted = [
         item for item in activities if item.occurred_at <= now and item.attributes.get("machine") is not True
     ]
-    worth = _per_event(counted, rules) if rules.mode == "per_event" else _half_life(counted, rules, now)
+    last = max((item.occurred_at for item in counted), default=now)
+    found = _per_event(counted, rules) if rules.mode == "per_event" else _half_life(counted, rules, last)
     shares: dict[str, list[float]] = defaultdict(list)
-    for kind, value in worth:
+    for kind, value in found:
         shares[kind].append(value)
-    by_kind = {kind: fsum(shares[kind]) for kind in sorted(shares)}
-    return Engagement(fsum(by_kind.values()), by_kind)
+    return Worth(last, {kind: fsum(shares[kind]) for kind in sorted(shares)})
+
+
+def faded(held: Worth, rules: EngagementRules, now: datetime) -> Engagement:
+    """What `held` comes to at `now`."""
+    halves = half_lives(rules, tuple(held.by_kind))
+    left = fade(tuple(held.by_kind.values()), halves, (now - held.at) / _DAY)
+    return Engagement(fsum(left), dict(zip(held.by_kind, left, strict=True)))
+
+
+def half_lives(rules: EngagementRules, kinds: Sequence[str]) -> tuple[float, ...]:
+    """In how many days each of these kinds loses half its worth; none at all where time plays no part."""
+    if rules.mode == "per_event":
+        return ()
+    return tuple(rules.rule(kind).half_life_days or rules.half_life_days for kind in kinds)
+
+
+def fade(worths: Sequence[float], halves: Sequence[float], days: float) -> Sequence[float]:
+    """What is left of each of `worths` after so many days, by its `half_lives`."""
+    if not halves:
+        return worths
+    if len(set(halves)) == 1:
+        left = 0.5 ** (days / halves[0])
+        return [value * left for value in worths]
+    return [value * 0.5 ** (days / half) for value, half in zip(worths, halves, strict=True)]
 
 
 def _half_life(
-    counted: Iterable[Activity], rules: EngagementRules, now: datetime
+    counted: Iterable[Activity], rules: EngagementRules, last: datetime
 ) -> Iterator[tuple[str, float]]:
-    """What each activity is worth now. Where a day holds more than count, its latest do."""
+    """What each activity is worth at `last`. Where a day holds more than count, its latest do."""
     days: dict[tuple[str, date], list[datetime]] = defaultdict(list)
     for item in counted:
         days[item.kind, item.occurred_at.astimezone(UTC).date()].append(item.occurred_at)
@@ -85,7 +124,7 @@ def _half_life(
         rule = rules.rule(kind)
         half_life = rule.half_life_days or rules.half_life_days
         for moment in sorted(moments, reverse=True)[: rule.daily_cap]:
-            yield kind, rule.weight * 0.5 ** ((now - moment) / _DAY / half_life)
+            yield kind, rule.weight * 0.5 ** ((last - moment) / _DAY / half_life)
 
 
 def _per_event(counted: Sequence[Activity], rules: EngagementRules) -> Iterator[tuple[str, float]]:

@@ -83,8 +83,9 @@ def compute_features(
     engagement: Engagement,
     table: FeatureTable,
     now: datetime,
+    names: Sequence[str] = FEATURES,
 ) -> Features:
-    """Every feature of the one lead whose activities and profiles these are, as of `now`.
+    """These features (all, unless named) of the one lead whose activities and profiles these are, at `now`.
 
     Activities after `now` and those of machines (attribute `machine`) do not count.
     """
@@ -98,7 +99,7 @@ def compute_features(
     )
     held = _latest_fields(profiles)
     found: dict[str, FeatureValue] = {}
-    for name in FEATURES:
+    for name in names:
         rule = table.features[name]
         value = engagement.total if rule.from_engagement else _from_sources(rule, counted, held)
         found[name] = _when_missing(rule, counted, now) if value is None else value
@@ -125,7 +126,7 @@ def _when_missing(rule: FeatureRule, counted: Sequence[Activity], now: datetime)
 
 
 def _has_begun(item: Activity, now: datetime) -> bool:
-    starts_at = _starts_at(item) if item.kind == "webinar_registration" else None
+    starts_at = begins_at(item) if item.kind == "webinar_registration" else None
     return starts_at is not None and starts_at <= now
 
 
@@ -153,7 +154,7 @@ def _earlier_runs(_: FeatureRule, chosen: Sequence[Activity]) -> FeatureValue:
 def _hours_before_start(_: FeatureRule, chosen: Sequence[Activity]) -> FeatureValue:
     """From the earliest act whose webinar's start is known to that start; negative when it came after it."""
     for item in chosen:
-        starts_at = _starts_at(item)
+        starts_at = begins_at(item)
         if starts_at is not None:
             return (starts_at - item.occurred_at) / _HOUR
     return None
@@ -184,7 +185,7 @@ _AGGREGATES: Mapping[str, Callable[[FeatureRule, Sequence[Activity]], FeatureVal
 }
 
 
-def _starts_at(item: Activity) -> datetime | None:
+def begins_at(item: Activity) -> datetime | None:
     """When the webinar a registration is for begins: attribute `starts_at`, ISO 8601 with a zone."""
     text = item.attributes.get("starts_at")
     if not isinstance(text, str):

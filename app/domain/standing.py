@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.domain.records import BANDS, Band, Score
 from app.domain.scoring.bands import Bands
@@ -18,6 +19,20 @@ WIDER = (1, 2, 4)
 
 Starts = Mapping[Band, float]
 """The lowest standing of each band."""
+
+
+class Printed(NamedTuple):
+    """What anybody sees of a score; while it is the same no receipt is made again."""
+
+    value: int
+    band: Band
+    method: str
+    engagement: int
+
+
+def printed(score: Score) -> Printed:
+    """What anybody sees of `score`."""
+    return Printed(score.value, score.band, score.method, round(score.engagement))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from app.domain.records import Activity, Features
 from app.domain.scoring.points import wording
+from app.pipeline.leads import data_through
 from app.services import Services
-from app.store import activities, experiments, facts, ledger, mirror, people, scores
+from app.store import activities, experiments, facts, ledger, mirror, people, scores, unscored
 from app.store.facts import StoredObservation, StoredProfile
 from app.store.ledger import LedgerRow
 from app.store.scores import StoredScore
@@ -27,6 +28,8 @@ class Line:
     arm: str
     writes: Sequence[LedgerRow]
     score: StoredScore | None
+    failure: str | None
+    data_through: Mapping[str, datetime]
     features: Features
     activities: Sequence[Activity]
     observations: Sequence[StoredObservation]
@@ -52,6 +55,8 @@ def read_line(services: Services, who: str) -> Line | None:
             arm=experiments.arms(conn, trial.id, ids).get(person_id, "") if trial else "",
             writes=ledger.of_person(conn, person_id),
             score=scores.latest(conn, ids).get(person_id),
+            failure=unscored.failure_of(conn, person_id),
+            data_through=data_through(conn),
             features=scores.features_of(conn, ids).get(person_id, {}),
             activities=activities.activities_of(conn, ids).get(person_id, ()),
             observations=facts.observations_of(conn, ids).get(person_id, ()),
@@ -67,7 +72,11 @@ def tell(line: Line, services: Services) -> Iterator[str]:
     yield from _why(line, services)
     yield "<- written by"
     yield from (_write(row) for row in line.writes)
+    if line.failure:
+        yield f"    its present facts could not be scored ({line.failure}): see the worker's log"
     yield from _score(line.score, services)
+    for source, moment in line.data_through.items():
+        yield f"    data of {source} through {_when(moment)}"
     yield "<- features"
     yield from (f"    {name} = {_shown(value)}" for name, value in line.features.items())
     yield "<- activities"

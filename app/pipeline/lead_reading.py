@@ -9,10 +9,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.domain.attendance import derive_activities
-from app.domain.engagement import Engagement, engagement
+from app.domain.engagement import Engagement, Worth, faded, worth
 from app.domain.features import FeatureTable, compute_features
 from app.domain.machine_clicks import human_and_machine
 from app.domain.records import Activity, Features, Occurrence
+from app.domain.summary import Hold, Summary, hold, learnt_apart
 from app.domain.trackers import without_second_trackers
 from app.store import facts
 from app.store.facts import StoredObservation, StoredProfile
@@ -34,12 +35,22 @@ class Lead:
 
     activities: Sequence[Activity]
     profiles: Sequence[StoredProfile]
+    worth: Worth
     engagement: Engagement
+    held: Hold
     at: datetime
 
     def features(self, table: FeatureTable) -> Features:
         """The features by `table`: as shown, or as models may know them."""
         return compute_features(self.activities, self.profiles, self.engagement, table, self.at)
+
+    def summary(self, table: FeatureTable, before: FeatureTable) -> Summary:
+        """What the lead's facts come to until something other than fading changes: by `table`, and as models
+        may know it by `before`.
+        """
+        shown, names = self.features(table), learnt_apart(table)
+        known = compute_features(self.activities, self.profiles, self.engagement, before, self.at, names)
+        return Summary(shown, {**shown, **known}, self.worth, self.held)
 
 
 def read_held(conn: sa.Connection, ids: Sequence[int]) -> Held:
@@ -68,5 +79,12 @@ def _lead(
     seen = without_second_trackers(seen)
     machine = human_and_machine(seen, mappings.machine)
     acts = derive_activities(seen, held.occurrences, at, machine)
-    worth = engagement(acts, mappings.engagement, at)
-    return Lead(acts, held.profiles.get(person_id, ()), worth, at)
+    counted = worth(acts, mappings.engagement, at)
+    return Lead(
+        acts,
+        held.profiles.get(person_id, ()),
+        counted,
+        faded(counted, mappings.engagement, at),
+        hold(seen, held.occurrences, acts, at),
+        at,
+    )

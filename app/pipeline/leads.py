@@ -86,11 +86,11 @@ def _details(profiles: Sequence[StoredProfile]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def data_through(conn: sa.Connection) -> datetime | None:
-    """The moment up to which every source was read: the oldest of the sources' newest reads."""
+def data_through(conn: sa.Connection) -> dict[str, datetime]:
+    """When each source was last read, by its name: up to then its data are in."""
     newest: dict[str, datetime] = {}
     for (source, _), at in cursors.saved_at(conn).items():
         if source == "savia":  # our own places, not a vendor's
             continue
         newest[source] = max(at, newest.get(source, at))
-    return min(newest.values(), default=None)
+    return dict(sorted(newest.items()))

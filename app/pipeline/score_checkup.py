@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.domain.standing import Spread, starts_by_score
 from app.services import Services
-from app.store import models, spread
+from app.store import models, spread, unscored
 
 FEWEST_LEADS = 100
 """Below this an empty hot band says nothing."""
@@ -26,7 +26,13 @@ def score_state(conn: sa.Connection) -> dict[str, object]:
 
 
 def score_problems(conn: sa.Connection, services: Services) -> Iterator[Problem]:
-    """An empty hot band, with the offer of bands by capacity; the alarms of the last look at the model."""
+    """Leads that cannot be scored; an empty hot band, with the offer of bands by capacity; the alarms of the
+    last look at the model.
+    """
+    for failure, leads in unscored.count(conn):
+        named = "1 lead" if leads == 1 else f"{leads} leads"
+        message = f"{named} could not be scored ({failure}): see the worker's log, mend, jobs rescore --all"
+        yield Problem("warning", "score", message)
     counted, _ = spread.read(conn)
     hot = starts_by_score(services.mappings.scoring.bands)["hot"]
     if not services.settings.bands.capacity_per_week and _empty(counted, hot):

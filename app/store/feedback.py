@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 ANSWERED = sa.text("""
-    SELECT p.fields ->> 'feedback' AS answer, count(*) AS leads, avg(f.standing) AS standing
+    SELECT p.fields ->> 'feedback' AS answer, count(*) AS leads, avg(s.standing) AS standing
     FROM profile p
     JOIN identity i ON i.id = p.identity_id AND i.ended_at IS NULL
-    LEFT JOIN feature f ON f.person_id = i.person_id
+    LEFT JOIN standing s ON s.person_id = i.person_id
     WHERE p.source = 'hubspot' AND p.fields ->> 'feedback' <> ''
     GROUP BY 1 ORDER BY 1
 """)

@@ -33,7 +33,7 @@ NOTE = sa.text("""
 # that nobody is enrolled a second time.
 FORGET_DERIVED = [
     sa.text(f"DELETE FROM {table} WHERE person_id = ANY(CAST(:merged AS bigint[]))")  # noqa: S608  constants
-    for table in ("touched", "unwritten", "activity", "feature")
+    for table in ("touched", "unwritten", "activity", "feature", "summary", "standing", "unscored")
 ]
 FOLLOW = [
     sa.text(f"UPDATE {table} SET person_id = :kept WHERE person_id = :merged")  # noqa: S608  constants only

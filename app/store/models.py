@@ -23,7 +23,7 @@ INSERT = sa.text("""
 STEP_DOWN = sa.text("UPDATE model SET state = 'previous' WHERE state = 'champion'")
 STEP_UP = sa.text("UPDATE model SET state = 'champion' WHERE id = :id")
 # Every score is another one under another model: everybody is due.
-ALL_DUE = sa.text("UPDATE feature SET due_at = :at")
+ALL_DUE = sa.text("UPDATE standing SET due_at = :at")
 COLUMNS = "id, sha256, report, trained_at, state, watched, watched_at"
 ALL = sa.text(f"SELECT {COLUMNS} FROM model ORDER BY id DESC")  # noqa: S608  constants only
 CHAMPION = sa.text(f"SELECT {COLUMNS} FROM model WHERE state = 'champion'")  # noqa: S608  constants only

@@ -244,12 +244,48 @@ feature = sa.Table(
     sa.Column("person_id", Id, primary_key=True, autoincrement=False),
     sa.Column("values", JSONB, nullable=False),
     sa.Column("computed_at", Stamp, nullable=False),
+)
+
+# What a lead's facts come to, packed: scoring again because time passed, or by another model, reads no facts.
+summary = sa.Table(
+    "summary",
+    metadata,
+    sa.Column("person_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("rules", Key, nullable=False, comment="hash of the rules it was made by"),
+    sa.Column("holds_from", Stamp, nullable=False),
+    sa.Column("holds_until", Stamp, comment="when something other than fading changes"),
+    sa.Column("look_at", Stamp, comment="when to look at the facts again"),
+    sa.Column("worth_at", Stamp, nullable=False, comment="the last act that counts"),
+    sa.Column("kinds", Key, nullable=False, comment="kinds of activity that count"),
+    sa.Column("worths", sa.LargeBinary, nullable=False, comment="float8 each: what they were worth then"),
+    sa.Column("numbers", sa.LargeBinary, nullable=False, comment="float8 each, NaN unknown: features"),
+    sa.Column("words", sa.Text, nullable=False, comment="features that are categories"),
+)
+
+# What is printed of each lead's score, beside what ranks it: narrow, since scoring again rewrites it.
+standing = sa.Table(
+    "standing",
+    metadata,
+    sa.Column("person_id", Id, primary_key=True, autoincrement=False),
     sa.Column(
         "standing", sa.Double, comment="what ranks the lead: probability, or a hundredth of its points"
     ),
     sa.Column("due_at", Stamp, comment="when time alone changes what is printed of the score"),
+    sa.Column("value", sa.SmallInteger),
+    sa.Column("band", Key),
+    sa.Column("method", Key),
+    sa.Column("engagement", sa.Double, comment="as the newest score says it"),
 )
-sa.Index("ix_feature_due", feature.c.due_at, postgresql_where=feature.c.due_at.is_not(None))
+sa.Index("ix_standing_due", standing.c.due_at, postgresql_where=standing.c.due_at.is_not(None))
+
+# Leads whose facts break scoring in a way nobody foresaw: tried again when their facts change.
+unscored = sa.Table(
+    "unscored",
+    metadata,
+    sa.Column("person_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("failure", sa.Text, nullable=False, comment="its kind; its words may be personal"),
+    sa.Column("since", Stamp, nullable=False),
+)
 
 score = sa.Table(
     "score",

@@ -14,19 +14,22 @@ from app.store.encoding import as_json
 ENGAGEMENT_STEP = 0.05
 """A smaller move of engagement alone is no new score: time moves everybody's a little, every hour."""
 
+APPENDED_AT_ONCE = 2_000
+"""Rows of a statement: a receipt written out takes a kilobyte several times over."""
+
 SAVE_FEATURES = sa.text("""
-    INSERT INTO feature (person_id, values, standing, due_at, computed_at)
-    SELECT person_id, values, standing, due_at, :at
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
-        person_id bigint, values jsonb, standing double precision, due_at timestamptz)
+    INSERT INTO feature (person_id, values, computed_at)
+    SELECT person_id, values, :at
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(person_id bigint, values jsonb)
     ORDER BY person_id
-    ON CONFLICT (person_id) DO UPDATE SET
-        values = excluded.values, standing = excluded.standing, due_at = excluded.due_at,
-        computed_at = excluded.computed_at
+    ON CONFLICT (person_id) DO UPDATE SET values = excluded.values, computed_at = excluded.computed_at
 """)
-DUE = sa.text("""
-    SELECT person_id FROM feature WHERE due_at <= :now
-    ORDER BY due_at, person_id LIMIT :limit FOR UPDATE SKIP LOCKED
+# What fades is kept as it was when the score was last printed.
+FADE = sa.text("""
+    UPDATE feature SET computed_at = :at, values = values || (
+        SELECT jsonb_object_agg(name, d.total) FROM unnest(CAST(:names AS text[])) AS name)
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:totals AS double precision[])) AS d(person_id, total)
+    WHERE feature.person_id = d.person_id
 """)
 FEATURES = sa.text("SELECT person_id, values FROM feature WHERE person_id = ANY(CAST(:ids AS bigint[]))")
 APPEND = sa.text("""
@@ -67,33 +70,18 @@ class StoredScore:
     scored_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A lead's features, where its score stands among all (0 to 1), and when time alone will change it."""
-
-    features: Features
-    standing: float | None = None
-    due_at: datetime | None = None
-
-
-def save_features(conn: sa.Connection, readings: Mapping[int, Reading], at: datetime) -> None:
+def save_features(conn: sa.Connection, features: Mapping[int, Features], at: datetime) -> None:
     """The features of these people, as of now."""
-    rows = [
-        {
-            "person_id": person_id,
-            "values": reading.features,
-            "standing": reading.standing,
-            "due_at": reading.due_at,
-        }
-        for person_id, reading in readings.items()
-    ]
+    rows = [{"person_id": person_id, "values": values} for person_id, values in features.items()]
     if rows:
         conn.execute(SAVE_FEATURES, {"rows": as_json(rows), "at": at})
 
 
-def take_due(conn: sa.Connection, now: datetime, limit: int) -> list[int]:
-    """People whose score time alone has changed, in nobody else's hands until the transaction ends."""
-    return list(conn.scalars(DUE, {"now": now, "limit": limit}))
+def save_faded(conn: sa.Connection, names: Sequence[str], totals: Mapping[int, float], at: datetime) -> None:
+    """The features `names`, made of engagement alone, of people of whom nothing else changed."""
+    if names and totals:
+        values = {"names": list(names), "ids": list(totals), "totals": list(totals.values()), "at": at}
+        conn.execute(FADE, values)
 
 
 def features_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Features]:
@@ -101,18 +89,22 @@ def features_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Fea
     return {row.person_id: row.values for row in conn.execute(FEATURES, {"ids": list(person_ids)})}
 
 
-def save(conn: sa.Connection, scores: Mapping[int, Score], at: datetime) -> set[int]:
-    """Append scores that differ from the person's last one. Returns the people who got a new row."""
+def differing(conn: sa.Connection, scores: Mapping[int, Score]) -> dict[int, Score]:
+    """Those of the scores that say something else than the person's last one."""
     last = latest(conn, list(scores))
-    changed = {
+    return {
         person_id: score
         for person_id, score in scores.items()
         if person_id not in last or _differs(last[person_id].score, score)
     }
-    rows = [_row(person_id, score) for person_id, score in changed.items()]
-    if rows:
+
+
+def append(conn: sa.Connection, scores: Mapping[int, Score], at: datetime) -> None:
+    """These are now the newest scores of these people."""
+    people = list(scores)
+    for first in range(0, len(people), APPENDED_AT_ONCE):
+        rows = [_row(one, scores[one]) for one in people[first : first + APPENDED_AT_ONCE]]
         conn.execute(APPEND, {"rows": as_json(rows), "at": at})
-    return set(changed)
 
 
 def latest(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, StoredScore]:

@@ -13,7 +13,7 @@ from app.domain.standing import Spread, Starts, step_of
 from app.store.encoding import as_json
 
 COUNT = sa.text("""
-    SELECT floor(standing * 1000 + 1e-9)::int AS step, count(*) AS leads FROM feature
+    SELECT floor(standing * 1000 + 1e-9)::int AS step, count(*) AS leads FROM standing
     WHERE standing IS NOT NULL GROUP BY 1 ORDER BY 1
 """)
 READ = sa.text("SELECT counts, starts, starts_at FROM spread WHERE id = 1")
@@ -24,7 +24,7 @@ KEEP = sa.text("""
         made_at = excluded.made_at, starts_at = excluded.starts_at
 """)
 # The leads between where a band began and where it begins now are in another one.
-DUE_BETWEEN = sa.text("UPDATE feature SET due_at = :at WHERE standing >= :low AND standing < :high")
+DUE_BETWEEN = sa.text("UPDATE standing SET due_at = :at WHERE standing >= :low AND standing < :high")
 
 
 @dataclass(frozen=True, slots=True)

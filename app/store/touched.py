@@ -20,6 +20,7 @@ TOUCH = sa.text("""
 """)
 TAKE = sa.text("""
     SELECT person_id, touched_at, hot FROM touched
+    WHERE CAST(:only AS bigint[]) IS NULL OR person_id = ANY(CAST(:only AS bigint[]))
     ORDER BY hot DESC, touched_at, person_id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
 UNTOUCH = sa.text("""
@@ -46,11 +47,12 @@ def touch(conn: sa.Connection, person_ids: Collection[int], at: datetime, *, hot
         conn.execute(TOUCH, {"ids": sorted(person_ids), "at": at, "hot": hot})
 
 
-def take_touched(conn: sa.Connection, limit: int) -> list[Touched]:
-    """The hot ones, then those who have waited longest, in nobody else's hands and ours until the
-    transaction ends.
+def take_touched(conn: sa.Connection, limit: int, only: Sequence[int] | None = None) -> list[Touched]:
+    """The hot ones, then those who have waited longest (of these alone, where named), in nobody else's hands
+    and ours until the transaction ends.
     """
-    return [Touched(*row) for row in conn.execute(TAKE, {"limit": limit})]
+    named = None if only is None else list(only)
+    return [Touched(*row) for row in conn.execute(TAKE, {"limit": limit, "only": named})]
 
 
 def untouch(conn: sa.Connection, rows: Sequence[Touched]) -> None:

@@ -27,7 +27,7 @@ import requests
 import sqlalchemy as sa
 
 MOMENT, DEATH = "SAVIA_CHAOS_MOMENT", "SAVIA_CHAOS_DEATH"
-TIMED = ("lead_now",)
+TIMED = ("lead_now", "leads_now", "score_lot")
 """What the line asks with the present moment as an argument when it scores a lead."""
 
 
@@ -54,14 +54,18 @@ def environment_of(death: Death) -> dict[str, str]:
 
 def score_as_of(moment: datetime, change: Callable[[Any, str, Any], None] = setattr) -> None:
     """From now on every lead is scored as of `moment`; the clock itself is left alone."""
-    from app.pipeline import lead_reading
+    from app.pipeline import understand
+    from app.store import summaries
 
     for name in TIMED:
-        change(lead_reading, name, _timed(getattr(lead_reading, name), moment))
+        change(understand, name, _timed(getattr(understand, name), moment))
+    change(summaries, "read", _timed(summaries.read, moment))
 
 
 def _timed(asked: Callable[..., Any], moment: datetime) -> Callable[..., Any]:
-    return lambda *given: asked(*(moment if isinstance(one, datetime) else one for one in given))
+    return lambda *given, **named: asked(
+        *(moment if isinstance(one, datetime) else one for one in given), **named
+    )
 
 
 def arm(death: Death) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 Dump = Mapping[str, Any]
 
-WALL_CLOCK = re.compile(r"savia_(scored_at|data_through|\w+_leads_at)$")
+WALL_CLOCK = re.compile(r"savia_(scored_at|\w+_through|\w+_leads_at)$")
 """Properties of ours that say when something was done."""
 
 MARKER = re.compile(r"savia:\S+?:\d+")

@@ -59,7 +59,7 @@ def lead(
         texts=Texts(f"+{value} base", "Llamar", "Llamar hoy"),
         details={"firstname": "Ana"},
         scored_at=NOW,
-        data_through=NOW,
+        data_through={"hubspot": NOW, "zoom": NOW},
     )
 
 

@@ -80,3 +80,14 @@ def test_the_schema_holds_the_group_first_then_every_property_and_list(language:
     assert {item.name for item in MAPPING.properties} <= set(names)
     assert {"Savia: hot", "Savia: secuencia hot_leads", "savia_hot_leads_at"} <= set(names)
     assert all(change.definition.get("label") for change in schema if hasattr(change, "definition"))
+
+
+def test_each_source_says_up_to_when_its_data_are_in_and_the_oldest_counts() -> None:
+    through = {"zoom": NOW, "hubspot": NOW - timedelta(hours=3)}
+    values = lead_values(replace(lead(1), data_through=through))
+    assert values["data_through"] == milliseconds(NOW - timedelta(hours=3))
+    assert values["sources_through"].splitlines() == [
+        f"hubspot: {NOW - timedelta(hours=3):%Y-%m-%d %H:%M} UTC",
+        f"zoom: {NOW:%Y-%m-%d %H:%M} UTC",
+    ]
+    assert "sources_through" not in lead_values(replace(lead(1), data_through={}))

@@ -106,7 +106,7 @@ def test_nothing_is_kept_of_a_lot_that_fails_in_the_middle(
     def fail(*_: object) -> None:
         raise sa.exc.OperationalError("insert", {}, Exception("away"))
 
-    monkeypatch.setattr(scores, "save", fail)
+    monkeypatch.setattr(scores, "append", fail)
     with pytest.raises(sa.exc.OperationalError):
         rescore_touched(services, services.clock())
     monkeypatch.undo()

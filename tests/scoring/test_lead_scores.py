@@ -10,40 +10,16 @@ from hypothesis import strategies as st
 from app.domain.engagement import Engagement
 from app.domain.features import FEATURES, is_number
 from app.domain.records import Features, Reason
-from app.domain.scoring.columns import Table
-from app.domain.scoring.lead_scores import ModelRules, ScoredLead, score_by_model
+from app.domain.scoring.lead_scores import LeadColumns, ModelRules, ScoredLead, score_by_model
 from app.domain.scoring.lead_table import lead_table
 from app.domain.scoring.points import wording
-from app.domain.scoring.training import TrainingOptions, train
-from app.domain.standing import starts_by_score
-from mappings.load import load_mappings
-
-MAPPINGS = load_mappings()
-TABLE = MAPPINGS.features.before_the_outcome()
-TITLES = ("Directora", "Analista", "CEO", "Técnico")
+from app.domain.standing import printed
+from tests.scoring.lead_model import MAPPINGS, TABLE, model_rules
 
 
-def features(chance: np.random.Generator) -> Features:
-    found: dict[str, float | str | None] = dict.fromkeys(FEATURES)
-    found["job_title"] = str(chance.choice(TITLES))
-    found["engagement_score"] = float(chance.exponential(8))
-    found["email_clicks"] = float(chance.integers(0, 5)) if chance.random() < 0.7 else None
-    return found
-
-
-@pytest.fixture(scope="module")
-def rules() -> ModelRules:
-    chance = np.random.default_rng(4)
-    rows = [features(chance) for _ in range(600)]
-    margin = [
-        float(row["engagement_score"] or 0) / 8 + (row["job_title"] == "CEO") - 2.5  # type: ignore[arg-type]  # a number
-        for row in rows
-    ]
-    converted = ["1" if chance.random() < 1 / (1 + np.exp(-one)) else "0" for one in margin]
-    table = Table({**lead_table(rows, TABLE).columns, "converted": converted}, len(rows))
-    model = train(table, TrainingOptions("converted", accepted=FEATURES), lambda _: None).model
-    assert model is not None
-    return ModelRules("model 1", model, TABLE, MAPPINGS.scoring, starts_by_score(MAPPINGS.scoring.bands))
+@pytest.fixture(scope="module", name="rules")
+def _rules() -> ModelRules:
+    return model_rules()
 
 
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6))
@@ -58,15 +34,19 @@ ROWS = st.lists(
 )
 
 
+def columns(rows: list[Features], total: float) -> LeadColumns:
+    leads = [ScoredLead(row, row, Engagement(total, {"email_click": total})) for row in rows]
+    return LeadColumns(lead_table(rows, TABLE), np.full(len(rows), total), leads.__getitem__)
+
+
 @given(ROWS, st.floats(0, 300))
 def test_every_receipt_adds_up_to_the_floor_of_the_probability(
     rules: ModelRules, rows: list[Features], total: float
 ) -> None:
-    leads = [ScoredLead(row, row, Engagement(total, {"email_click": total})) for row in rows]
-    found, probability = score_by_model(leads, [None] * len(leads), rules)
-    assert len(found) == len(probability) == len(rows)
-    for score, chance in zip(found, probability, strict=True):
-        assert score is not None
+    scored = score_by_model(columns(rows, total), [None] * len(rows), rules)
+    assert len(scored.scores) == len(scored.probability) == len(rows)
+    for place, chance in enumerate(scored.probability.tolist()):
+        score = scored.scores[place]
         assert score.probability == chance
         assert score.value == int(100 * chance + 1e-9) == sum(one.points for one in score.receipt)
         assert score.receipt[0].part == "base"
@@ -76,16 +56,18 @@ def test_every_receipt_adds_up_to_the_floor_of_the_probability(
 
 @given(ROWS)
 def test_in_a_lot_or_alone_a_lead_gets_the_same_score(rules: ModelRules, rows: list[Features]) -> None:
-    leads = [ScoredLead(row, row, Engagement(3, {"email_click": 3})) for row in rows]
-    together, _ = score_by_model(leads, [None] * len(leads), rules)
-    assert together == [score_by_model([lead], [None], rules)[0][0] for lead in leads]
+    together = score_by_model(columns(rows, 3), [None] * len(rows), rules).scores
+    alone = [score_by_model(columns([row], 3), [None], rules).scores[0] for row in rows]
+    assert list(together.values()) == alone
 
 
 @given(ROWS)
 def test_who_did_not_move_gets_no_new_score(rules: ModelRules, rows: list[Features]) -> None:
-    leads = [ScoredLead(row, row, Engagement(3, {"email_click": 3})) for row in rows]
-    found, _ = score_by_model(leads, [None] * len(leads), rules)
-    assert score_by_model(leads, found, rules)[0] == [None] * len(leads)
+    scored = score_by_model(columns(rows, 3), [None] * len(rows), rules)
+    held = [printed(scored.scores[place]) for place in range(len(rows))]
+    again = score_by_model(columns(rows, 3), held, rules, [True] * len(rows))
+    assert again.scores == {}
+    assert again.levels == scored.levels
 
 
 def test_an_unknown_value_is_shown_as_such_and_an_old_feature_by_its_code(rules: ModelRules) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.domain.engagement import Engagement
 from app.domain.features import FeatureTable
-from app.domain.records import Band, Features, FeatureValue, Reason, Score
-from app.domain.scoring.lead_table import lead_table
+from app.domain.records import BANDS, Features, FeatureValue, Reason, Score
+from app.domain.scoring.columns import Floats, Table
+from app.domain.scoring.levels import band_places, model_levels
 from app.domain.scoring.model import NO_VALUE, TrainedModel
 from app.domain.scoring.points import MODEL_BASE, MODEL_CODE, PointsRules, points_score
-from app.domain.scoring.receipt import scores_of, whole_points
-from app.domain.standing import Starts, band_at
+from app.domain.scoring.receipt import Points, scores_of, whole_points
+from app.domain.standing import Printed, Starts, band_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,52 +39,69 @@ class ModelRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
-    """What anybody sees of a score; while it is the same no receipt is made again."""
+class LeadColumns:
+    """Many leads side by side: `learnt` is the table the model reads, `totals` their engagement, and `lead`
+    gives the one at a place, for its receipt.
+    """
 
-    value: int
-    band: Band
-    method: str
-    engagement: int
+    learnt: Table
+    totals: Floats
+    lead: Callable[[int], ScoredLead]
 
 
-def printed(score: Score) -> Printed:
-    """What anybody sees of `score`."""
-    return Printed(score.value, score.band, score.method, round(score.engagement))
+@dataclass(frozen=True, slots=True)
+class ModelScores:
+    """Every lead's probability; by place the scores of those of whom something else is printed now; and, for
+    these and the ones asked for, the engagement at which that may change again.
+    """
+
+    probability: Floats
+    scores: Mapping[int, Score]
+    levels: Mapping[int, float]
 
 
 def score_by_model(
-    leads: Sequence[ScoredLead], held: Sequence[Score | None], rules: ModelRules
-) -> tuple[list[Score | None], list[float]]:
-    """For each lead its new score, or None where what is printed is what it holds already; and every
-    probability.
-    """
-    if not leads:
-        return [], []
-    matrix = rules.model.vocabulary.matrix(lead_table([lead.learnt for lead in leads], rules.features))
+    leads: LeadColumns, held: Sequence[Printed | None], rules: ModelRules, due: Sequence[bool] | None = None
+) -> ModelScores:
+    """Score leads of whom `held` is printed. `due` are those whose next change is asked for in any case."""
+    matrix = rules.model.vocabulary.matrix(leads.learnt)
     probability = rules.model.probability(matrix)
-    values = scores_of(probability)
-    found: list[Score | None] = [None] * len(leads)
+    values, places = scores_of(probability), band_places(probability, rules.starts)
+    told = zip(values.tolist(), places.tolist(), leads.totals.tolist(), held, strict=True)
     moved = [
-        place
-        for place, lead in enumerate(leads)
-        if (old := held[place]) is None
-        or printed(old)
-        != Printed(
-            int(values[place]),
-            band_at(float(probability[place]), rules.starts),
-            rules.name,
-            round(lead.engagement.total),
-        )
+        row
+        for row, (value, place, total, old) in enumerate(told)
+        if old != (value, BANDS[place], rules.name, round(total))
     ]
-    if moved:
-        rows = np.array(moved)
-        base, shares = rules.model.attributions(matrix[rows])
-        receipts = whole_points(100 * base, 100 * shares, values[rows])
-        for row, place in enumerate(moved):
-            receipt = _receipt(leads[place], int(receipts.base[row]), receipts.points[row].tolist(), rules)
-            found[place] = _score(leads[place], float(probability[place]), receipt, rules)
-    return found, [float(one) for one in probability]
+    asked = np.union1d(np.array(moved, np.intp), np.flatnonzero(due if due is not None else []))
+    moving = [name for name, row in rules.features.features.items() if row.from_engagement]
+    levels = model_levels(rules.model, moving, rules.starts, matrix[asked], leads.totals[asked])
+    return ModelScores(
+        probability,
+        _scores(leads, moved, matrix, probability, values, rules),
+        dict(zip(asked.tolist(), levels.tolist(), strict=True)),
+    )
+
+
+def _scores(
+    leads: LeadColumns,
+    moved: Sequence[int],
+    matrix: Floats,
+    probability: Floats,
+    values: Points,
+    rules: ModelRules,
+) -> dict[int, Score]:
+    if not moved:
+        return {}
+    rows = np.array(moved)
+    base, shares = rules.model.attributions(matrix[rows])
+    receipts = whole_points(100 * base, 100 * shares, values[rows])
+    found = {}
+    for row, place in enumerate(moved):
+        lead = leads.lead(place)
+        receipt = _receipt(lead, int(receipts.base[row]), receipts.points[row].tolist(), rules)
+        found[place] = _score(lead, float(probability[place]), receipt, rules)
+    return found
 
 
 def _score(lead: ScoredLead, probability: float, receipt: tuple[Reason, ...], rules: ModelRules) -> Score:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0070"
-down_revision = "0020"
+down_revision = "0040"
 
 
 def upgrade() -> None:

@@ -1,0 +1,83 @@
+"""How far may a lead's engagement fade before a model prints another score of it? Never too far, at times
+less far than it could: at a split that in the end moves nothing, the lead is looked at once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.decay import printed_level
+from app.domain.records import BANDS
+from app.domain.scoring.columns import Floats
+from app.domain.scoring.learners import TreePart
+from app.domain.scoring.linear import Additive
+from app.domain.scoring.model import TrainedModel
+from app.domain.scoring.receipt import Points, scores_of
+from app.domain.standing import STEPS, Starts, step_of
+
+Flags = NDArray[np.bool_]
+
+HALVINGS = 8
+"""Of the stretch in which a curve moves the score: its crossing is then known to a part in 256."""
+
+
+def model_levels(
+    model: TrainedModel, moving: Sequence[str], starts: Starts, matrix: Floats, totals: Floats
+) -> Floats:
+    """For each row the highest engagement up to its total (`totals`) at which what is printed may change: as
+    a whole number, by a split of a tree on a column made of engagement (named in `moving`), or on a curve.
+    0 where nothing will.
+
+    Between two splits trees stand still and a curve's piece is straight, so its ends tell what lies between.
+    """
+    places = [place for place, name in enumerate(model.vocabulary.names) if name in moving]
+    edges = _edges(model, places)
+    levels = np.array([printed_level(total, edges) for total in totals.tolist()])
+    if not places or all(isinstance(part, TreePart) for part in model.parts):
+        return levels
+
+    def printed_at(engagement: Floats, rows: Floats) -> tuple[Points, Points]:
+        moved = rows.copy()
+        moved[:, places] = engagement[:, None]
+        probability = model.probability(moved)
+        return scores_of(probability), band_places(probability, starts)
+
+    def as_now(engagement: Floats, among: Flags | None = None) -> Flags:
+        rows, told = (matrix, now) if among is None else (matrix[among], (now[0][among], now[1][among]))
+        found = printed_at(engagement, rows)
+        return np.asarray((found[0] == told[0]) & (found[1] == told[1]))
+
+    now = printed_at(totals, matrix)
+    moves = ~as_now(np.nextafter(levels, np.inf))
+    low, high = levels[moves], totals[moves]
+    for _ in range(HALVINGS if moves.any() else 0):
+        middle = (low + high) / 2
+        same = as_now(middle, moves)
+        low, high = np.where(same, low, middle), np.where(same, middle, high)
+    levels[moves] = high
+    return levels
+
+
+def band_places(probability: Floats, starts: Starts) -> Points:
+    """The place in BANDS of each lead's band: `band_at` of many."""
+    steps = np.floor(probability * STEPS + 1e-9)
+    places = np.full(len(steps), len(BANDS) - 1, dtype=np.int64)
+    for place in reversed(range(len(BANDS))):
+        places[steps >= step_of(starts[BANDS[place]])] = place
+    return places
+
+
+def _edges(model: TrainedModel, places: Sequence[int]) -> list[float]:
+    """The engagement at which a tree parts leads or a curve bends, in rising order."""
+    found: set[float] = set()
+    for part in model.parts:
+        if isinstance(part, TreePart):
+            inner = part.trees.left != 0
+            at = inner & np.isin(part.trees.column, places)
+            found |= set(part.trees.threshold[at].tolist())
+        elif isinstance(part, Additive):
+            found |= {knot for place in places for knot in part.curves[place].knots.tolist()}
+    return sorted(one for one in found if one > 0)

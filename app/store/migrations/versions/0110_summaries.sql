@@ -1,0 +1,51 @@
+CREATE TABLE summary (
+    person_id bigint NOT NULL,
+    rules text COLLATE "C" NOT NULL,
+    holds_from timestamp with time zone NOT NULL,
+    holds_until timestamp with time zone,
+    look_at timestamp with time zone,
+    worth_at timestamp with time zone NOT NULL,
+    kinds text COLLATE "C" NOT NULL,
+    worths bytea NOT NULL,
+    numbers bytea NOT NULL,
+    words text NOT NULL,
+    CONSTRAINT pk_summary PRIMARY KEY (person_id)
+);
+COMMENT ON COLUMN summary.rules IS 'hash of the rules it was made by';
+COMMENT ON COLUMN summary.holds_until IS 'when something other than fading changes';
+COMMENT ON COLUMN summary.look_at IS 'when to look at the facts again';
+COMMENT ON COLUMN summary.worth_at IS 'the last act that counts';
+COMMENT ON COLUMN summary.kinds IS 'kinds of activity that count';
+COMMENT ON COLUMN summary.worths IS 'float8 each: what they were worth then';
+COMMENT ON COLUMN summary.numbers IS 'float8 each, NaN unknown: features';
+COMMENT ON COLUMN summary.words IS 'features that are categories';
+
+CREATE TABLE standing (
+    person_id bigint NOT NULL,
+    standing double precision,
+    due_at timestamp with time zone,
+    value smallint,
+    band text COLLATE "C",
+    method text COLLATE "C",
+    engagement double precision,
+    CONSTRAINT pk_standing PRIMARY KEY (person_id)
+);
+COMMENT ON COLUMN standing.standing IS 'what ranks the lead: probability, or a hundredth of its points';
+COMMENT ON COLUMN standing.due_at IS 'when time alone changes what is printed of the score';
+COMMENT ON COLUMN standing.engagement IS 'as the newest score says it';
+INSERT INTO standing (person_id, standing, due_at, value, band, method, engagement)
+    SELECT f.person_id, f.standing, f.due_at, s.value, s.band, s.method, s.engagement
+    FROM feature f LEFT JOIN LATERAL (
+        SELECT * FROM score WHERE score.person_id = f.person_id ORDER BY score.id DESC LIMIT 1) AS s ON true;
+CREATE INDEX ix_standing_due ON standing (due_at) WHERE due_at IS NOT NULL;
+
+ALTER TABLE feature DROP COLUMN standing;
+ALTER TABLE feature DROP COLUMN due_at;
+
+CREATE TABLE unscored (
+    person_id bigint NOT NULL,
+    failure text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT pk_unscored PRIMARY KEY (person_id)
+);
+COMMENT ON COLUMN unscored.failure IS 'its kind; its words may be personal';
