@@ -66,7 +66,12 @@ def make_line(scene: str) -> Engine:
     steps = [Step("works", works), *([scenes[scene]] if scene in scenes else [])]
     wake = hang if scene == "dazed" else nothing
     line = Engine(database, steps, wake=wake, clock=lambda: datetime.now(UTC))
-    {"deaf": let_one_sign_of_life_fail, "blind": let_one_worker_get_no_job}.get(scene, nothing)()
+    faults = {
+        "deaf": let_one_sign_of_life_fail,
+        "blind": let_one_worker_get_no_job,
+        "forgetful": let_one_end_be_lost,
+    }
+    faults.get(scene, nothing)()
     return line
 
 
@@ -92,6 +97,19 @@ def let_one_sign_of_life_fail() -> None:
         await give(self, worker_id)
 
     JobManager.update_heartbeat = fail_once  # type: ignore[method-assign]  # that is the fault
+
+
+def let_one_end_be_lost() -> None:
+    """The database is cut off in the moment in which the first job is finished."""
+    finish, lost = JobManager.finish_job, []
+
+    async def lose_once(self: JobManager, job: Any, **given: Any) -> None:
+        if not lost:
+            lost.append(job.id)
+            raise exceptions.ConnectorException
+        await finish(self, job, **given)
+
+    JobManager.finish_job = lose_once  # type: ignore[method-assign]  # that is the fault
 
 
 def let_one_worker_get_no_job() -> None:
