@@ -39,8 +39,8 @@ INSERT INTO standing (person_id, standing, due_at, value, band, method, engageme
         SELECT * FROM score WHERE score.person_id = f.person_id ORDER BY score.id DESC LIMIT 1) AS s ON true;
 CREATE INDEX ix_standing_due ON standing (due_at) WHERE due_at IS NOT NULL;
 
-ALTER TABLE feature DROP COLUMN standing;
-ALTER TABLE feature DROP COLUMN due_at;
+ALTER TABLE feature DROP COLUMN standing;  -- contract: no release had it
+ALTER TABLE feature DROP COLUMN due_at;  -- contract: no release had it
 
 CREATE TABLE unscored (
     person_id bigint NOT NULL,
