@@ -176,6 +176,10 @@ def _old_tables(place: Installation) -> None:
     place.execute("UPDATE alembic_version SET version_num = '0030'")
 
 
+def _newer_tables(place: Installation) -> None:
+    place.execute("UPDATE alembic_version SET version_num = '9999'")
+
+
 def _no_database(place: Installation) -> None:
     from app.store.database import make_engine
 
@@ -191,6 +195,7 @@ PROCESSES = [
     Fault("memory above its limit", _large_worker, "worker", "402 MB where 300 are enough", "restart it"),
     Fault("too few connections", _few_connections, "connections", "takes 8 connections", "raise the role's"),
     Fault("migrations behind", _old_tables, "database", "is behind", "python -m jobs migrate", "error"),
+    Fault("tables of a later release", _newer_tables, "schema", "is newer than the code", "after a rollback"),
     Fault("database away", _no_database, "database", "does not answer", "see DATABASE_URL", "error"),
 ]
 
@@ -205,6 +210,10 @@ def _dead_letters(place: Installation) -> None:
     place.execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('default', 'sync', 'failed')"
     )
+
+
+def _unknown_step(place: Installation) -> None:
+    place.execute("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'tomorrow')")
 
 
 def _quarantined(place: Installation) -> None:
@@ -265,6 +274,7 @@ WORK = [
         "deliveries wait", _deliveries_wait, "inbox", "deliveries wait since", "a worker running?", "error"
     ),
     Fault("dead letters", _dead_letters, "jobs", "1 dead letters", "run the job by hand", "error"),
+    Fault("a step of another release", _unknown_step, "jobs", "tomorrow wait for a release", "deploy it"),
     Fault("records held", _quarantined, "quarantine", "could not be used", "python -m jobs quarantine"),
     Fault("writes refused", _refused_writes, "HubSpot", "refused 1 writes", "python -m jobs explain"),
     Fault("writes paused", _paused, "writes", "paused since", "python -m jobs resume"),
