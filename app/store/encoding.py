@@ -20,7 +20,7 @@ LONGEST_KEY = 600
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def as_json(rows: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
+def as_json(rows: Sequence[Mapping[str, Any] | Sequence[Any]] | Mapping[str, Any]) -> str:
     """JSON that PostgreSQL accepts: times in ISO form, NUL and lone surrogates replaced, NaN as null."""
     try:
         text = json.dumps(rows, ensure_ascii=False, allow_nan=False, default=_plain)
@@ -33,7 +33,9 @@ def as_json(rows: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
 
 def storable_key(text: str) -> str:
     """A vendor's key as it is stored and compared: the same for the same text, never too long to index."""
-    clean = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    clean = text
+    if not text.isascii() or "\0" in text:
+        clean = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
     if len(clean) <= LONGEST_KEY:
         return clean
     digest = hashlib.sha256(clean.encode()).hexdigest()
