@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,7 @@ def open_services(environ: Mapping[str, str], connections: int = POOL) -> Iterat
     settings = load_settings(environ)
     with _database(settings) as database:
         services = make_services(settings, database.url, connections)
+        gc.freeze()  # what is loaded now stays: looking it through again took a tenth of a sync's time
         try:
             yield services
         finally:

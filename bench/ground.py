@@ -126,6 +126,27 @@ def resident(pid: int) -> float:
     return sum(member.memory_full_info().pss for member in family) / MB
 
 
+def highest(pid: int) -> float:
+    """Megabytes of memory of one process at its highest so far, where the system tells; else now. What
+    `getrusage` tells of a child counts the memory of its parent in.
+    """
+    status = Path(f"/proc/{pid}/status")
+    told = [line.split()[1] for line in _lines(status) if line.startswith("VmHWM:")]
+    if told:
+        return int(told[0]) * 1024 / MB
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / MB
+    except psutil.Error:
+        return 0.0
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:  # the process has ended, or this is no Linux
+        return []
+
+
 def processor_seconds(pid: int) -> float:
     """Processor time that a process and its children have used: what others do does not move it much."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 
 from app.domain.errors import BadRecord
 from app.domain.payload import (
+    Layout,
     as_text,
     clean_email,
     find_moment,
+    lay_out,
+    read_fields,
     read_flag,
     read_moment,
     read_name,
@@ -107,22 +111,26 @@ def _is_entry(payload: Payload, value: str, entry: str) -> bool:
 def _identities(payload: Payload, rules: tuple[IdentityRule, ...]) -> tuple[IdentityKey, ...]:
     found: dict[IdentityKey, None] = {}
     for rule in rules:
-        for value in _identity_values(payload, rule):
-            found[IdentityKey(rule.vendor, rule.kind, value)] = None
+        if rule.kind == "email":
+            names = _emails(payload, rule)
+        else:
+            names = [read_name(payload, rule.path, required=rule.required)]
+        for name in names:
+            if name:
+                found[IdentityKey(rule.vendor, rule.kind, name)] = None
     return tuple(found)
 
 
-def _identity_values(payload: Payload, rule: IdentityRule) -> Iterator[str]:
-    if rule.kind != "email":
-        name = read_name(payload, rule.path, required=rule.required)
-        yield from [name] if name else []
-        return
-    text = read_text(payload, rule.path)
-    emails = [clean_email(part) for part in (text.split(rule.split) if rule.split else [text])]
+def _emails(payload: Payload, rule: IdentityRule) -> list[str]:
+    """The addresses, "" for each text that cannot be one."""
+    found_at, found = value_at(payload, rule.path)
+    text = as_text(found, found_at)
+    emails = (
+        [clean_email(part) for part in (text.split(rule.split) if rule.split else [text])] if text else []
+    )
     if rule.required and not any(emails):
-        reason = "is not an e-mail address" if text else "is missing"
-        raise BadRecord(value_at(payload, rule.path)[0], reason)
-    yield from filter(None, emails)
+        raise BadRecord(found_at, "is not an e-mail address" if text else "is missing")
+    return emails
 
 
 def _observation(source: str, payload: Payload, rule: ObservationRule) -> Observation:
@@ -184,14 +192,16 @@ def _attributes(payload: Payload, rule: ObservationRule) -> dict[str, str | floa
 
 
 def _profile(source: str, payload: Payload, rule: ProfileRule) -> Profile:
-    fields: dict[str, str] = {}
-    for name, path in rule.fields.items():
-        found_at, found = value_at(payload, path)
-        if found is not None:
-            fields[name] = as_text(found, found_at)
+    fields = read_fields(payload, _layout(rule))
     return Profile(
         source, _identities(payload, rule.identities), fields, read_moment(payload, rule.observed_at)
     )
+
+
+@cache
+def _layout(rule: ProfileRule) -> Layout:
+    """There are a handful of profiles in the mappings."""
+    return lay_out(rule.fields)
 
 
 def _occurrence(source: str, payload: Payload, rule: OccurrenceRule) -> Occurrence:

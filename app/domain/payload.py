@@ -9,6 +9,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -63,6 +64,8 @@ def _walk(payload: object, steps: tuple[str, ...]) -> object:
 
 def clean_text(text: str) -> str:
     """NFC, no control characters or broken surrogates, trimmed. Emoji and right-to-left marks stay."""
+    if text.isascii() and text.isprintable():  # nearly every text there is, and already clean
+        return text.strip()[:LONGEST_TEXT]
     if not text.isprintable():  # few are not, and only those can hold what has to go
         spaced = re.sub(r"[\t\r\n]+", " ", text)
         text = "".join(letter for letter in spaced if unicodedata.category(letter) not in {"Cc", "Cs"})
@@ -71,10 +74,10 @@ def clean_text(text: str) -> str:
 
 def as_text(value: object, path: str) -> str:
     """The value as cleaned text: numbers and booleans as JSON writes them, None as ""."""
-    if value is None:
-        return ""
     if isinstance(value, str):
         return clean_text(value)
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -82,6 +85,51 @@ def as_text(value: object, path: str) -> str:
     if isinstance(value, float) and math.isfinite(value):
         return str(int(value)) if value.is_integer() else repr(value)
     raise BadRecord(path, "must be text")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where fields stand, worked out once. `shelves` are the steps to an object of the payload and the fields
+    in it (our name, its name there, the path); `others` are the fields with alternatives, with their paths.
+    """
+
+    shelves: tuple[tuple[tuple[str, ...], tuple[tuple[str, str, Path], ...]], ...]
+    others: tuple[tuple[str, Path], ...]
+
+
+def lay_out(fields: Mapping[str, Path]) -> Layout:
+    """The layout of these fields: our name -> path."""
+    shelves: dict[tuple[str, ...], list[tuple[str, str, Path]]] = {}
+    others = []
+    for name, path in fields.items():
+        (place, steps), *more = _alternatives(path)
+        if more:
+            others.append((name, path))
+        else:
+            shelves.setdefault(steps[:-1], []).append((name, steps[-1], place))
+    return Layout(tuple((steps, tuple(shelf)) for steps, shelf in shelves.items()), tuple(others))
+
+
+def read_fields(payload: Payload, layout: Layout) -> dict[str, str]:
+    """The cleaned text of each field that the payload names, "" where it leaves one empty."""
+    texts: dict[str, str] = {}
+    for steps, shelf in layout.shelves:
+        holder = _walk(payload, steps)
+        if not isinstance(holder, (dict, Mapping)):
+            continue
+        for name, step, path in shelf:
+            value = holder.get(step, _ABSENT)
+            if value is None:
+                texts[name] = ""
+            elif type(value) is str and value.isascii() and value.isprintable():  # as `clean_text` begins
+                texts[name] = value.strip()[:LONGEST_TEXT]
+            elif value is not _ABSENT:
+                texts[name] = as_text(value, path)
+    for name, path in layout.others:
+        found_at, found = value_at(payload, path)
+        if found is not None:
+            texts[name] = as_text(found, found_at)
+    return texts
 
 
 def read_text(payload: Payload, path: Path) -> str:

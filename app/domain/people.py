@@ -55,6 +55,12 @@ def is_role_mailbox(key: IdentityKey) -> bool:
     return key.kind == "email" and name in ROLE_MAILBOXES
 
 
+def is_settled(keysets: Sequence[Sequence[IdentityKey]], persons: Mapping[IdentityKey, int]) -> bool:
+    """Whether each keyset names one person, by names we have: `link` would find nothing to change."""
+    owners = ({persons.get(key) for key in keyset} for keyset in keysets if keyset)
+    return all(len(known) == 1 and None not in known for known in owners)
+
+
 def link(
     keysets: Sequence[Sequence[IdentityKey]], persons: Mapping[IdentityKey, int], contacts: Set[int]
 ) -> Links:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Payload = Mapping[str, Any]
 """A vendor's JSON object. `Any` ends at `normalize`: nothing below it sees a payload."""
@@ -42,11 +42,10 @@ class Page:
     replaces: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class IdentityKey:
+class IdentityKey(NamedTuple):
     """One name a person goes by at one vendor, e.g. ("zoom", "registrant_id", "abc"), ("any", "email", ...).
 
-    E-mails are lower-case and vendor "any"; ids stay text.
+    E-mails are lower-case and vendor "any"; ids stay text. A tuple: it is hashed several times a record.
     """
 
     vendor: str

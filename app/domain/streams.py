@@ -58,9 +58,12 @@ class ObservationRule:
     present: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProfileRule:
-    """`fields` are our field names and where they stand; one whose path is absent stays unknown."""
+    """`fields` are our field names and where they stand; one whose path is absent stays unknown.
+
+    Equal to itself alone, so that what is worked out from a rule once is found again by it.
+    """
 
     identities: tuple[IdentityRule, ...]
     observed_at: MomentRule

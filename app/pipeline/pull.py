@@ -1,4 +1,4 @@
-"""Ask the vendors: page by page, each page stored with its cursor before the next is asked for."""
+"""Ask the vendors: page by page, each stored with its cursor while the next ones are on their way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from app.domain.errors import SaviaError
+from app.domain.records import Page
 from app.pipeline.absorb import store_page
+from app.pipeline.ahead import in_few, pages_ahead
 from app.pipeline.counts import Counts, count
 from app.services import Services
 from app.store import cursors, runs
@@ -69,11 +71,31 @@ def _pull_stream(
     with services.database.begin() as conn:
         after = cursors.read(conn, source, stream)
     read, began = 0, after
-    for page in services.sources[source].pull(stream, after, now):
-        read += store_page(services, source, stream, page, run_id, now).records
-        if stop() and dict(page.cursor) != began:
-            return read, False
+    with pages_ahead(services.sources[source].pull(stream, after, now), stop) as lots:
+        for pages in lots:
+            read += _store_lot(services, source, stream, pages, run_id, now)
+            if stop() and dict(pages[-1].cursor) != began:
+                return read, False
     return read, True
+
+
+def _store_lot(
+    services: Services, source: str, stream: str, pages: Sequence[Page], run_id: int, now: datetime
+) -> int:
+    """Records stored, in as few transactions as the pages allow. Where one cannot be stored, those before it
+    are: each then has a transaction of its own.
+    """
+    read = 0
+    for page, made_of in in_few(pages):
+        try:
+            read += store_page(services, source, stream, page, run_id, now).records
+        except Exception:
+            if len(made_of) == 1:
+                raise
+            log.warning("%s %s: %d pages are stored one by one", source, stream, len(made_of))
+            for one in made_of:
+                read += store_page(services, source, stream, one, run_id, now).records
+    return read
 
 
 def pull_round(services: Services, now: datetime, stop: Callable[[], bool]) -> bool:

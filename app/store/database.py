@@ -9,6 +9,11 @@ import sqlalchemy as sa
 from app.domain.errors import BadConfig, Fault
 
 OLDEST_SERVER = 15
+OPTIONS = "-c timezone=UTC -c plan_cache_mode=force_custom_plan"
+"""A statement is planned for the tables as they are: one that is kept from when they were nearly empty reads
+them whole, slower with every page, until PostgreSQL happens to gather statistics.
+"""
+
 LOST = (sa.exc.DBAPIError, sa.exc.TimeoutError, sa.exc.PendingRollbackError)
 """What a database that is away, or was away a moment ago, is known by."""
 
@@ -41,7 +46,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
         pool_timeout=20,
         pool_pre_ping=True,
         hide_parameters=True,  # an error's text ends in logs, its parameters are people's names and words
-        connect_args={"application_name": "savia", "connect_timeout": 10, "options": "-c timezone=UTC"},
+        connect_args={"application_name": "savia", "connect_timeout": 10, "options": OPTIONS},
     )
     sa.event.listen(engine, "connect", _refuse_an_old_server)
     return engine

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 LONGEST_KEY = 600
 """Characters. Several keys together must fit an index row of 2,700 bytes."""
 
@@ -20,20 +22,21 @@ LONGEST_KEY = 600
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def as_json(rows: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
+def as_json(rows: Sequence[Mapping[str, Any] | Sequence[Any]] | Mapping[str, Any]) -> str:
     """JSON that PostgreSQL accepts: times in ISO form, NUL and lone surrogates replaced, NaN as null."""
     try:
-        text = json.dumps(rows, ensure_ascii=False, allow_nan=False, default=_plain)
-    except ValueError:
+        text = orjson.dumps(rows, default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS).decode()
+    except orjson.JSONEncodeError:  # a lone surrogate or a number of more than 64 bits
         text = json.dumps(_without_nan(rows), ensure_ascii=False, default=_plain)
-    if "\\u0000" in text:
-        text = _NUL.sub("\\1\ufffd", text)
-    return text.encode("utf-8", "replace").decode("utf-8")
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return _NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
 
 
 def storable_key(text: str) -> str:
     """A vendor's key as it is stored and compared: the same for the same text, never too long to index."""
-    clean = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    clean = text
+    if not text.isascii() or "\0" in text:
+        clean = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
     if len(clean) <= LONGEST_KEY:
         return clean
     digest = hashlib.sha256(clean.encode()).hexdigest()
@@ -45,6 +48,8 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, tuple):  # a named one
+        return list(value)
     raise TypeError(f"{type(value).__name__} cannot be stored as JSON")
 
 

@@ -61,8 +61,7 @@ def store(
     changed |= deals.write(conn, _of(Deal, facts))
     occurrences.write_references(conn, [fact for fact, _ in _of(Reference, facts)], at)
     hot = any(cause.inbox_id is not None for _, cause in facts)
-    touched = people.persons_behind(conn, changed)
-    people.touch(conn, touched, at, hot=hot)
+    touched = people.touch_behind(conn, changed, at, hot=hot)
     _follow_hubspot(conn, told, at)
     return people.persons_behind(conn, changed) if told else touched  # HubSpot's word may merge people
 

@@ -83,7 +83,7 @@ def regroup(
     Every handing over is noted so that `unmerge` can take it back. Touches everybody who changed. The
     caller holds the people.
     """
-    rows = conn.execute(HELD_BY, {"persons": sorted(merges)})
+    rows = conn.execute(HELD_BY, {"persons": sorted(merges)}).all() if merges else []
     targets = {identity_id: merges[person_id] for identity_id, person_id in rows} | dict(moves)
     if not targets:
         return

@@ -10,14 +10,17 @@ import sqlalchemy as sa
 
 # A touch always moves the stamp forward: who was touched again while being scored is never taken for done,
 # even when both moments are the same. In order of id, so that two workers cannot wait for each other.
-TOUCH = sa.text("""
+PUT_ON_LIST = """
     INSERT INTO touched (person_id, touched_at, hot)
     SELECT DISTINCT person_id, CAST(:at AS timestamptz), CAST(:hot AS boolean) FROM identity
-    WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY person_id
+    WHERE {whose} = ANY(CAST(:ids AS bigint[])) ORDER BY person_id
     ON CONFLICT (person_id) DO UPDATE
     SET touched_at = greatest(excluded.touched_at, touched.touched_at + interval '1 microsecond'),
         hot = touched.hot OR excluded.hot
-""")
+    RETURNING person_id
+"""
+TOUCH = sa.text(PUT_ON_LIST.format(whose="person_id"))
+TOUCH_BEHIND = sa.text(PUT_ON_LIST.format(whose="id"))
 TAKE = sa.text("""
     SELECT person_id, touched_at, hot FROM touched
     WHERE CAST(:only AS bigint[]) IS NULL OR person_id = ANY(CAST(:only AS bigint[]))
@@ -45,6 +48,14 @@ def touch(conn: sa.Connection, person_ids: Collection[int], at: datetime, *, hot
     """These people need a new score. Ids of people who are no more are passed over."""
     if person_ids:
         conn.execute(TOUCH, {"ids": sorted(person_ids), "at": at, "hot": hot})
+
+
+def touch_behind(
+    conn: sa.Connection, identity_ids: Collection[int], at: datetime, *, hot: bool = False
+) -> set[int]:
+    """The persons that these identities point at need a new score. Returns them."""
+    values = {"ids": list(identity_ids), "at": at, "hot": hot}
+    return set(conn.scalars(TOUCH_BEHIND, values).all()) if identity_ids else set()
 
 
 def take_touched(conn: sa.Connection, limit: int, only: Sequence[int] | None = None) -> list[Touched]:

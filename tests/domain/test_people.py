@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.people import is_role_mailbox, link
+from app.domain.people import is_role_mailbox, is_settled, link
 from app.domain.records import IdentityKey
 from tests.store.people_of import contact, email, registrant
 
@@ -116,3 +116,32 @@ def test_the_same_evidence_again_changes_nothing(lot) -> None:
     once = groups_after([lot])
     if sum(key.kind == "email" for keyset in lot for key in keyset) <= 1:  # else HubSpot contradicts itself
         assert groups_after([lot, lot]) == once
+
+
+@given(WITH_CONTACTS, st.dictionaries(NAMES, st.integers(1, 4)), st.sets(st.integers(1, 4)))
+def test_of_a_settled_lot_there_is_nothing_to_change_whoever_hubspot_knows(lot, persons, contacts) -> None:
+    if is_settled(lot, persons):
+        assert link(lot, persons, contacts).is_empty()
+
+
+@given(WITH_CONTACTS)
+def test_a_lot_is_settled_once_it_was_heard_and_all_names_agree(lot) -> None:
+    persons = {key: number for number, group in enumerate(groups_after([lot]), start=1) for key in group}
+    agree = all(len({persons[key] for key in keyset}) == 1 for keyset in lot)
+    assert is_settled(lot, persons) == agree
+
+
+OF_HUBSPOT = st.lists(
+    st.tuples(
+        st.sampled_from([contact(n) for n in range(4)]),
+        st.lists(st.sampled_from([email(name) for name in ("ana", "luis", "eva", "info")]), max_size=2),
+    ).map(lambda names: (names[0], *names[1])),
+    max_size=10,
+)
+
+
+@given(EVIDENCE, OF_HUBSPOT, SPLITS)
+def test_hubspots_pages_one_by_one_or_several_at_once_say_the_same(before, pages, splits) -> None:
+    edges = [0, *sorted(min(split, len(pages)) for split in splits), len(pages)]
+    lots = [pages[start:end] for start, end in pairwise(edges)]
+    assert groups_after([before, *lots]) == groups_after([before, pages])

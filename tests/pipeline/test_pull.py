@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -144,6 +145,33 @@ def test_a_page_that_cannot_be_stored_leaves_its_cursor_where_it_was(services: S
     with pytest.raises(TypeError):
         pull_source(services, "hubspot", services.clock())
     assert (known(services), cursor(services)) == ({"2"}, {"page": 1})
+
+
+class Deadly(UserDict[str, Any]):
+    """A cursor at whose saving the process is killed."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("dies_at", [1, 2, 3])
+def test_killed_between_the_records_of_a_lot_and_its_cursor_nothing_of_it_stays_and_nothing_is_lost(
+    services: Services, dies_at: int
+) -> None:
+    class Killed(Pages):
+        def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+            for page in super().pull(stream, after, now):
+                yield replace(page, cursor=Deadly(page.cursor)) if page.cursor["page"] >= dies_at else page
+
+    killed = replace(services, sources={"hubspot": Killed()})
+    with pytest.raises(KeyboardInterrupt):
+        pull_source(killed, "hubspot", services.clock(), streams=["contacts"])
+    reached = (cursor(services) or {"page": 0})["page"]
+    assert reached < dies_at
+    assert known(services) == {str(number) for number in range(2, 2 * reached + 2)}
+    services = replace(services, sources={"hubspot": Pages()})
+    pull_source(services, "hubspot", services.clock())
+    assert known(services) == {"2", "3", "4", "5", "6", "7"}
 
 
 def test_a_bad_record_of_a_page_is_held_with_its_run_and_the_others_go_on(services: Services) -> None:
