@@ -67,7 +67,8 @@ def tell(story: Month, ending: Ending) -> None:
     for one in ending.compared:
         say(f"   {one}")
     say("Post: " + ", ".join(f"{number} {name}" for name, number in sorted(story.post.tally.items())))
-    say(f"   {len(story.post.lost)} deliveries lost for good; {story.down} was down on day {story.day_down}")
+    away = f"{story.outage.vendor} was down on day {story.outage.day}"
+    say(f"   {len(story.post.lost)} deliveries lost for good; {away}")
     split, mixed = len(ending.people.split), len(ending.people.mixed)
     say(f"People: {split} leads are several persons, {mixed} persons are several leads")
     whole = Day(

@@ -26,7 +26,7 @@ ZOOM_SCOPES = {
 
 @dataclass(frozen=True)
 class Day:
-    """The calls of one day of the story, as the sandbox counted them; those to a vendor that was down apart."""
+    """The calls of one day of the story by the sandbox's count; those to a vendor that was down apart."""
 
     number: int
     calls: int

@@ -43,6 +43,9 @@ from tests.sandbox.zoom_account import ZoomAccount, ZoomCredentials
 
 ACTIVECAMPAIGN_SECRET = "activecampaign-secret-of-a-test"
 CAMPAIGNS = 4
+HISTORY = timedelta(days=3)
+"""The site tells of nobody before the month begins."""
+
 GREAT = 1_000_000
 """The brake is not what a month is about: no plan waits for a person but the first."""
 
@@ -150,7 +153,7 @@ def living(vendors: Vendors, clock: StoryClock, database: sa.Engine, url: str) -
                 "hubspot": source,
                 "zoom": ZoomSource(meetings),
                 "activecampaign": ActiveCampaignSource(mails),
-                "ga4": Ga4Source(visits, events=tuple(MAPPINGS.streams["ga4"].stream)),
+                "ga4": Ga4Source(visits, events=tuple(MAPPINGS.streams["ga4"].stream), history=HISTORY),
             },
             webhooks={
                 "hubspot": HubSpotWebhook(HUBSPOT_SECRET, PUBLIC_URL),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,21 +28,29 @@ SETTLING = timedelta(days=4)
 """After the month: the last reports become final, GA4's last days stop growing."""
 
 DAY = timedelta(days=1)
-log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """The vendor that is away on one day of the month (from 0)."""
+
+    vendor: str
+    day: int
+
+    def covers(self, vendor: str, at: datetime) -> bool:
+        begins = BEGINS + self.day * DAY
+        return vendor == self.vendor and begins <= at < begins + DAY
 
 
 @dataclass
 class Month:
-    """One month. `day_down` is the day of the month (from 0) on which `down` is away; `sync_minutes` and
-    `write_hours` are the schedule. Waits are the story's: nothing sleeps.
-    """
+    """One month. `sync_minutes` and `write_hours` are the schedule. Waits are the story's: nothing sleeps."""
 
     vendors: Vendors
     clock: StoryClock
     services: Services
     post: Post
-    down: str
-    day_down: int
+    outage: Outage
     sync_minutes: int
     write_hours: int
     say: Callable[[str], None]
@@ -88,8 +95,8 @@ class Month:
 
     def _sync(self) -> None:
         """One round over every vendor, in as many steps as it takes; then what it and the post brought."""
-        traffic = self.vendors.traffic
-        traffic.down = {self.down} if self._is_down(self.down, self.clock.now) else set()
+        vendor = self.outage.vendor
+        self.vendors.traffic.down = {vendor} if self.outage.covers(vendor, self.clock.now) else set()
         following = ["sync"]
         while "sync" in following:
             try:
@@ -102,15 +109,13 @@ class Month:
     def _understand(self) -> None:
         while absorb(self.services, self.clock()).more:
             pass
-        while self.down != "hubspot" or not self._is_down("hubspot", self.clock.now):
-            if not reread_contacts(self.services, self.clock()).more:
-                break
+        while not self._is_hubspot_down() and reread_contacts(self.services, self.clock()).more:
+            pass
         while rescore_touched(self.services, self.clock()).more:
             pass
 
-    def _is_down(self, vendor: str, at: datetime) -> bool:
-        begins = BEGINS + self.day_down * DAY
-        return vendor == self.down and begins <= at < begins + DAY
+    def _is_hubspot_down(self) -> bool:
+        return "hubspot" in self.vendors.traffic.down
 
     def _release(self) -> None:
         """The first plans, with everything the portal lacks, as a person releases them."""
@@ -123,7 +128,7 @@ class Month:
             more = shown.more
 
     def _write(self) -> None:
-        if self._is_down("hubspot", self.clock.now):
+        if self._is_hubspot_down():
             return
         following = ["write_back"]
         while following:
@@ -163,11 +168,6 @@ def month(
     clock = StoryClock(BEGINS)
     vendors = make_vendors(clock, leads, webinars, seed)
     with serving(vendors) as url, living(vendors, clock, database, url) as services:
-        web = create_app(services).test_client()
-
-        def is_down(vendor: str, at: datetime) -> bool:
-            begins = BEGINS + day_down * DAY
-            return vendor == down and begins <= at < begins + DAY
-
-        post = Post(vendors, clock, web, is_down)
-        yield Month(vendors, clock, services, post, down, day_down, sync_minutes, write_hours, say)
+        outage = Outage(down, day_down)
+        post = Post(vendors, clock, create_app(services).test_client(), outage.covers)
+        yield Month(vendors, clock, services, post, outage, sync_minutes, write_hours, say)
