@@ -30,15 +30,13 @@ def pull_source(
     """The streams of one source, or these of them, in order: records read by stream, and which had their turn
     before `stop`.
 
-    What was read stays, and the run record says how far it went. A stream that cannot be read just now keeps
-    no other from its turn; two in a row mean that the vendor is away. Raises TryLater, when the others have
-    had their turn, and BadCredentials.
+    What was read stays, and the run record says how far it went. Raises BadCredentials, and TryLater when the
+    streams that can be read have had their turn.
     """
     with services.database.begin() as conn:
         run_id = runs.start(conn, f"sync {source}", now)
-    turns = _Turns(services, source, run_id, now, stop)
+    turns, error = _Turns(services, source, run_id, now, stop), None
     counted: Counts = {}
-    error: str | None = None
     wanted = list(streams or services.sources[source].streams)
     try:
         turns.take(wanted)
@@ -55,8 +53,8 @@ def pull_source(
     finally:
         result = {"read": turns.read, "complete": turns.ended == wanted and not turns.problem}
         with services.database.begin() as conn:
-            shown = result | ({"counted": counted} if counted else {})
-            runs.finish(conn, run_id, services.clock(), result=shown, error=error)
+            told = result | ({"counted": counted} if counted else {})
+            runs.finish(conn, run_id, services.clock(), result=told, error=error)
     if turns.problem and turns.ended == wanted:
         raise turns.problem
     return turns.read, turns.ended
@@ -64,7 +62,9 @@ def pull_source(
 
 @dataclass
 class _Turns:
-    """The turns of one source's streams: what each brought, and the last problem met on the way."""
+    """The turns of one source's streams: what each brought, and the last problem met on the way. A stream that
+    cannot be read just now keeps no other from its turn; two in a row mean that the vendor is away.
+    """
 
     services: Services
     source: str
