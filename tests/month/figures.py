@@ -71,7 +71,7 @@ def ending_of(story: Month) -> Ending:
     return Ending(
         compared=tuple(found),
         people=people,
-        days=tuple(_day(number, calls) for number, calls in sorted(story.days.items())),
+        days=tuple(_day(number, calls) for number, calls in enumerate(story.days, start=1)),
         unused_scopes=tuple(sorted(wanted_scopes() - used_scopes(vendors))),
         undefined=tuple(vendors.traffic.undefined),
         webinars=webinars,

@@ -52,32 +52,32 @@ class Month:
     post: Post
     outage: Outage
     sync_minutes: int
-    write_hours: int
+    write_hours: float
     say: Callable[[str], None]
-    days: dict[int, Counter[tuple[str, str]]] = field(default_factory=dict)
+    days: list[Counter[tuple[str, str]]] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
 
     def live(self) -> None:
         """From the first sync to the last reconciliation."""
-        begins, day = self.clock.now, 0
+        self.live_until(self.vendors.ends + SETTLING)
+        self._go_round()
+        self._understand()
+        self._day_over()
+
+    def live_until(self, ends: datetime) -> None:
+        """From the first sync on, by the schedule."""
         self._sync()
         self._release()
-        written = self.clock.now
-        following = begins
-        while self.clock.now < self.vendors.ends + SETTLING:
-            following += timedelta(minutes=self.sync_minutes)
+        written = following = BEGINS
+        while self.clock.now < ends:
+            following = max(following + timedelta(minutes=self.sync_minutes), self.clock.now)
             self._until(following)
             self._sync()
             if self.clock.now - written >= timedelta(hours=self.write_hours):
                 self._write()
                 written = self.clock.now
-            if (self.clock.now - begins) // DAY > day:
-                self._day_over(day)
-                day = (self.clock.now - begins) // DAY
-            following = max(following, self.clock.now)
-        self._go_round()
-        self._understand()
-        self._day_over(day)
+            if (self.clock.now - BEGINS) // DAY > len(self.days):
+                self._day_over()
 
     def _until(self, moment: datetime) -> None:
         """The post and what people do in HubSpot, in order of time."""
@@ -134,9 +134,10 @@ class Month:
         while following:
             following = steps.write_back(self.services, self.clock())
 
-    def _day_over(self, day: int) -> None:
-        self.days[day] = self.vendors.traffic.taken()
-        self.say(f"day {day}: {sum(self.days[day].values())} calls, it is {self.clock.now:%Y-%m-%d %H:%M}")
+    def _day_over(self) -> None:
+        calls = self.vendors.traffic.taken()
+        self.days.append(calls)
+        self.say(f"day {len(self.days)}: {calls.total()} calls, it is {self.clock.now:%Y-%m-%d %H:%M}")
 
     def _go_round(self) -> None:
         """Until everybody's mail activities were looked at after the month's end."""
@@ -161,7 +162,7 @@ def month(
     down: str = "zoom",
     day_down: int = 7,
     sync_minutes: int = 360,
-    write_hours: int = 24,
+    write_hours: float = 24,
     say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Month]:
     """A month that is about to begin, for as long as the block lasts."""

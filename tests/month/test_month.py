@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from tests.month.__main__ import is_good
+from tests.month.__main__ import has_good_calls, is_good
 from tests.month.compare import compare
 from tests.month.figures import Ending, ending_of
-from tests.month.story import Month, month
+from tests.month.story import BEGINS, DAY, Month, month
 from tests.month.truth import truth_of
 
 ONE = "(SELECT ctid FROM activity WHERE kind = '{}' ORDER BY person_id LIMIT 1)"
@@ -107,6 +107,18 @@ def _sees_what_is_broken(lived: Month, database: sa.Engine) -> None:
         }
         assert seen.keys() == expected.keys(), name
         assert all(wanted in (None, seen[kind]) for kind, wanted in expected.items()), (name, seen)
+
+
+@pytest.mark.slow
+def test_over_a_day_calls_succeed_keep_within_limits_use_every_scope_and_speak_of_somebody(
+    database: sa.Engine,
+) -> None:
+    with month(database, leads=40, webinars=2, sync_minutes=120, write_hours=2) as story:
+        story.live_until(BEGINS + DAY)
+        ending = ending_of(story)
+    assert len(ending.days) == 1
+    assert ending.days[0].calls > 500
+    assert has_good_calls(ending), (ending.days, ending.unused_scopes, ending.undefined)
 
 
 @pytest.mark.slow
