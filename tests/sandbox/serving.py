@@ -14,7 +14,6 @@ class _QuietHandler(WSGIRequestHandler):
     """No access log, and no waiting for a half-full packet on kept-alive connections."""
 
     disable_nagle_algorithm = True
-    protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 the name is werkzeug's
         """Say nothing."""
