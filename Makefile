@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-score chaos run
+.PHONY: help setup demo test check bench bench-score chaos month run
 
 help:
 	@echo "make demo   a whole day against local stand-ins of HubSpot and Zoom"
@@ -12,6 +12,7 @@ help:
 	@echo "make check  ruff, mypy, import-linter"
 	@echo "make bench  measured figures, each beside its floor"
 	@echo "make chaos  processes killed at random: nothing lost, nothing doubled (half an hour; CHAOS=--short: 5 min)"
+	@echo "make month  a month of every vendor in story time (MONTH='--contacts 600 --webinars 4': 2 min)"
 	@echo "make bench-score  the score's figures, each beside its target"
 	@echo "make run    web, worker and clock on this machine"
 
@@ -39,6 +40,9 @@ bench: setup
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos $(CHAOS)
+
+month: setup
+	@$(BIN)/python -m tests.month $(MONTH)
 
 bench-score: setup
 	@$(BIN)/python -m bench.score

@@ -13,8 +13,8 @@ from jobs.console import Console
 
 NAMES = (
     "all", "absorb", "check", "clock", "explain", "import_attendance", "migrate", "model", "pause", "power",
-    "quarantine", "replay", "rescore", "resume", "score", "setup", "sync", "train", "undo", "worker",
-    "write_back",
+    "quarantine", "reconcile", "replay", "rescore", "resume", "score", "setup", "sync", "train", "undo",
+    "worker", "write_back",
 )  # fmt: skip
 
 

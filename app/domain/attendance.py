@@ -12,6 +12,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Protocol
 
+from app.domain.occurrences import first_runs
 from app.domain.records import Activity, Occurrence
 from app.domain.texts import TEXT_ATTRIBUTE
 
@@ -68,14 +69,15 @@ def derive_activities(
     """The activities of the one person all `observations` belong to, in order of time. `machine` says of
     which observations a machine made them, and why: such an activity is kept and counts for nothing.
 
-    `occurrences` are webinar runs by uuid; a run that is not among them still counts. What a person does in
-    a run they were host or panelist of never counts.
+    `occurrences` are webinar runs by uuid, with all runs of the same webinars; a run that is not among them
+    still counts. What a person does in an occurrence they were host or panelist of never counts.
     """
     once = {(seen.source, seen.key): seen for seen in sorted(observations, key=_order)}.values()
-    staffed = {seen.scope for seen in once if _is_staff(seen)}
-    counted = [seen for seen in once if not (seen.scope and seen.scope in staffed)]
+    first = first_runs(occurrences.values())
+    staffed = {first.get(seen.scope, seen.scope) for seen in once if _is_staff(seen)}
+    counted = [seen for seen in once if not (seen.scope and first.get(seen.scope, seen.scope) in staffed)]
     activities = chain(
-        _attendances(counted, occurrences, now),
+        _attendances(counted, occurrences, first, now),
         _registrations(counted, occurrences),
         (
             _as_activity(seen, machine.get(seen.id, ""))
@@ -112,17 +114,21 @@ def _as_activity(seen: StoredObservation, machine: str) -> Activity:
 
 
 def _attendances(
-    counted: Sequence[StoredObservation], occurrences: Mapping[str, Occurrence], now: datetime
+    counted: Sequence[StoredObservation],
+    occurrences: Mapping[str, Occurrence],
+    first: Mapping[str, str],
+    now: datetime,
 ) -> Iterator[Activity]:
-    """One per run: the minutes the person was there on any device."""
-    for uuid, seen_there in _by_scope(counted).items():
-        stays = [seen for seen in seen_there if seen.kind in _ATTENDANCE]
-        report = [seen for seen in stays if seen.kind == "webinar_segment"]
-        basis = report or stays  # the report is final: it outranks the run's webhooks entirely
+    """One per occurrence: the time the person was there, on any device and in any of its runs."""
+    for uuid, seen_there in _by_scope(counted, first).items():
+        basis: list[StoredObservation] = []
+        intervals: list[Interval] = []
+        for scope, seen_in_run in _by_scope(seen_there, {}).items():
+            stays, when = _stays(seen_in_run, occurrences.get(scope))
+            basis += stays
+            intervals += when
         if not basis:
             continue
-        run = occurrences.get(uuid)
-        intervals = _segments(report) if report else _pairs(stays, _open_until(seen_there, run))
         present = _length((start, max(start, min(end, now))) for start, end in intervals)
         yield Activity(
             kind="webinar_attendance",
@@ -130,8 +136,34 @@ def _attendances(
             occurred_at=min(seen.occurred_at for seen in basis),
             quantity=present / _MINUTE,  # exact: minutes are rounded once, where they are shown
             observation_ids=_ids(basis),
-            attributes=_run_attributes(basis, run),
+            attributes=_run_attributes(basis, occurrences.get(uuid))
+            | _share(present, uuid, occurrences, first),
         )
+
+
+def _stays(
+    seen_in_run: Sequence[StoredObservation], run: Occurrence | None
+) -> tuple[Sequence[StoredObservation], list[Interval]]:
+    """What counts of one run, and when the person was there by it. The report is final: it outranks the
+    run's webhooks entirely.
+    """
+    stays = [seen for seen in seen_in_run if seen.kind in _ATTENDANCE]
+    report = [seen for seen in stays if seen.kind == "webinar_segment"]
+    if report:
+        return report, _segments(report)
+    return stays, _pairs(stays, _open_until(seen_in_run, run))
+
+
+def _share(
+    present: timedelta, uuid: str, occurrences: Mapping[str, Occurrence], first: Mapping[str, str]
+) -> dict[str, str | float | bool | None]:
+    """The share of the occurrence that was watched; nothing while its end is unknown."""
+    runs = [run for run in occurrences.values() if first.get(run.uuid) == uuid]
+    ends = [run.ends_at for run in runs if run.ends_at]
+    begins = min((run.starts_at for run in runs), default=None)
+    if begins is None or not ends or max(ends) <= begins:
+        return {}
+    return {"share": round(min(1.0, present / (max(ends) - begins)), 4)}
 
 
 def _segments(report: Iterable[StoredObservation]) -> list[Interval]:
@@ -197,7 +229,7 @@ def _registrations(
 ) -> Iterator[Activity]:
     """One per webinar, unless it was cancelled or denied since."""
     announced = _announced(occurrences.values())
-    for webinar_id, seen_there in _by_scope(counted).items():
+    for webinar_id, seen_there in _by_scope(counted, {}).items():
         ended = [seen.occurred_at for seen in seen_there if seen.kind == "registration_cancelled"]
         valid = [
             seen
@@ -241,10 +273,13 @@ def _announced(occurrences: Iterable[Occurrence]) -> dict[str, datetime]:
 # --- both ------------------------------------------------------------------------------------------------
 
 
-def _by_scope(counted: Sequence[StoredObservation]) -> dict[str, list[StoredObservation]]:
+def _by_scope(
+    counted: Iterable[StoredObservation], names: Mapping[str, str]
+) -> dict[str, list[StoredObservation]]:
+    """By scope, or by the name that `names` has for it."""
     groups: dict[str, list[StoredObservation]] = defaultdict(list)
     for seen in counted:
-        groups[seen.scope].append(seen)
+        groups[names.get(seen.scope, seen.scope)].append(seen)
     return groups
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
@@ -13,6 +14,7 @@ from app.domain.errors import BadRecord, SaviaError
 from app.domain.normalize import is_known, normalize
 from app.domain.ports import WebhookSource
 from app.domain.records import Fact, Page, Profile, Record
+from app.pipeline.poison import Poison, find_poison
 from app.services import Services
 from app.store import cursors, facts, inbox, quarantine, runs
 from app.store.facts import Cause
@@ -128,16 +130,66 @@ def _read_delivery(
 def store_page(
     services: Services, source: str, stream: str, page: Page, run_id: int, now: datetime
 ) -> Absorbed:
-    """Records and their cursor in one transaction: a crash between the two cannot happen."""
+    """Records and their cursor in one transaction: a crash between the two cannot happen.
+
+    A page that breaks us in a way nobody foresaw would come again for ever: the records that do it are found
+    and held for a person; the rest is stored.
+    """
+    try:
+        return _store_page(services, source, stream, page, run_id, now)
+    except (SaviaError, sa.exc.OperationalError):
+        raise
+    except Exception:
+        log.exception("a page of %s %s failed as a whole: what breaks it is looked for", source, stream)
+        poison = find_poison(page.records, lambda some: _failure(services, some, run_id, now))
+        if not poison:
+            raise
+    return _store_page(services, source, stream, page, run_id, now, poison)
+
+
+def _store_page(
+    services: Services,
+    source: str,
+    stream: str,
+    page: Page,
+    run_id: int,
+    now: datetime,
+    poison: Poison = MappingProxyType({}),
+) -> Absorbed:
     done = Absorbed()
     cause = Cause(run_id=run_id)
+    held = [_poisoned(page.records[place], failure, run_id) for place, failure in sorted(poison.items())]
+    records = [record for place, record in enumerate(page.records) if place not in poison]
     with services.database.begin() as conn:
-        kept = _read_records(services, conn, page.records, cause, now, done)
+        kept = _read_records(services, conn, records, cause, now, done)
+        _hold(conn, done, held, now)
+        done.records += len(held)
         replaces = (source, page.replaces) if page.replaces else None
         _store(conn, done, [(fact, cause) for fact in kept], now, replaces)
         cursors.save(conn, source, stream, dict(page.cursor), now)
         runs.progress(conn, run_id, **{f"{source}.{stream}": done.records})
     return done
+
+
+def _poisoned(record: Record, failure: str, run_id: int) -> HeldRecord:
+    reason = f"our own fault, {failure}: see the worker's log"
+    return HeldRecord(record.source, record.stream, "(whole)", reason, record.payload, None, run_id)
+
+
+def _failure(services: Services, records: Sequence[Record], run_id: int, now: datetime) -> str:
+    """The kind of failure these records cause, "" for none. Nothing of the trial stays."""
+    cause = Cause(run_id=run_id)
+    with services.database.connect() as conn:
+        try:
+            kept = _read_records(services, conn, records, cause, now, Absorbed())
+            facts.store(conn, [(fact, cause) for fact in kept], now)
+        except (SaviaError, sa.exc.OperationalError):
+            raise
+        except Exception as failure:  # noqa: BLE001 - the same
+            return type(failure).__name__
+        finally:
+            conn.rollback()
+    return ""
 
 
 def store_records(

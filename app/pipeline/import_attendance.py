@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.domain.errors import BadConfig, Fault
+from app.domain.occurrences import SAME_OCCURRENCE
 from app.domain.records import Occurrence
 from app.pipeline.absorb import Absorbed, store_records
 from app.pipeline.steps import recorded
 from app.services import Services
 from app.store import occurrences
-
-SAME_RUN = timedelta(hours=3)
-"""A run may begin before or after its planned start; two runs of one webinar lie further apart."""
 
 
 def import_attendance(
@@ -27,7 +25,7 @@ def import_attendance(
         raise BadConfig([Fault("import_attendance", "file", "nothing here reads such files")])
     told = services.attendance_file.run(text, zone)
     with services.database.connect() as conn:
-        known = occurrences.find_run(conn, told, SAME_RUN)
+        known = occurrences.find_run(conn, told, SAME_OCCURRENCE)
     run = replace(told, uuid=known or f"file {told.webinar_id} {told.starts_at.isoformat()}")
     with recorded(services, "import_attendance", now) as (run_id, report):
         records = services.attendance_file.records(text, zone, run)

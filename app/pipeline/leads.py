@@ -71,7 +71,12 @@ def _contact_id(keys: Sequence[IdentityKey], profiles: Sequence[StoredProfile]) 
 
 
 def _email(keys: Sequence[IdentityKey], profiles: Sequence[StoredProfile]) -> str:
-    """The address HubSpot shows first, else any the lead is known by."""
+    """The address HubSpot shows first, else any the lead is known by. Empty for a lead whose contact was
+    deleted in HubSpot: nobody makes again what a person took away.
+    """
+    was_contact = any((key.vendor, key.kind) == ("hubspot", "contact_id") for key in keys)
+    if was_contact and not _contact_id(keys, profiles):
+        return ""
     return _field(profiles, "email") or min((key.value for key in keys if key.kind == "email"), default="")
 
 

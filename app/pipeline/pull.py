@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.errors import SaviaError
+from app.domain.errors import SaviaError, TryLater
 from app.domain.records import Page
 from app.pipeline.absorb import store_page
 from app.pipeline.ahead import in_few, pages_ahead
@@ -28,25 +29,21 @@ def pull_source(
     streams: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[dict[str, int], list[str]]:
-    """The streams of one source, or these of them, in order: records read by stream, and which came to their
-    end before `stop`.
+    """The streams of one source, or these of them, in order: records read by stream, and which had their turn
+    before `stop`.
 
-    What was read stays, and the run record says how far it went. Raises TryLater and BadCredentials.
+    What was read stays, and the run record says how far it went. Raises BadCredentials, and TryLater when the
+    streams that can be read have had their turn.
     """
     with services.database.begin() as conn:
         run_id = runs.start(conn, f"sync {source}", now)
-    read: dict[str, int] = {}
-    ended: list[str] = []
+    turns, error = _Turns(services, source, run_id, now, stop), None
     counted: Counts = {}
-    error: str | None = None
     wanted = list(streams or services.sources[source].streams)
     try:
-        for stream in wanted:
-            read[stream], at_end = _pull_stream(services, source, stream, run_id, now, stop)
-            if not at_end:
-                break
-            ended.append(stream)
-        if ended == wanted:
+        turns.take(wanted)
+        error = str(turns.problem) if turns.problem else None
+        if turns.ended == wanted and not turns.problem:
             counted = count(services, source)
     except SaviaError as reason:
         error = str(reason)
@@ -56,10 +53,48 @@ def pull_source(
         error = type(reason).__name__  # its text may hold personal data
         raise
     finally:
-        result = {"read": read, "complete": ended == wanted} | ({"counted": counted} if counted else {})
+        result = {"read": turns.read, "complete": turns.ended == wanted and not turns.problem}
         with services.database.begin() as conn:
-            runs.finish(conn, run_id, services.clock(), result=result, error=error)
-    return read, ended
+            told = result | ({"counted": counted} if counted else {})
+            runs.finish(conn, run_id, services.clock(), result=told, error=error)
+    if turns.problem and turns.ended == wanted:
+        raise turns.problem
+    return turns.read, turns.ended
+
+
+@dataclass
+class _Turns:
+    """The turns of one source's streams: what each brought, and the last problem met on the way. A stream that
+    cannot be read just now keeps no other from its turn; two in a row mean that the vendor is away.
+    """
+
+    services: Services
+    source: str
+    run_id: int
+    now: datetime
+    stop: Callable[[], bool]
+    read: dict[str, int] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+    problem: TryLater | None = None
+
+    def take(self, wanted: Sequence[str]) -> None:
+        """Until all have had theirs, or `stop`. Raises TryLater for the second in a row that fails."""
+        failed = False
+        for stream in wanted:
+            try:
+                number, at_end = _pull_stream(
+                    self.services, self.source, stream, self.run_id, self.now, self.stop
+                )
+            except TryLater as reason:
+                if failed:
+                    raise
+                log.warning("%s: %s is left for later: %s", self.source, stream, reason)
+                failed, self.problem = True, reason
+            else:
+                failed, self.read[stream] = False, number
+                if not at_end:
+                    return
+            self.ended.append(stream)
 
 
 def _pull_stream(

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from app.domain.records import Occurrence, Reference
 from app.store.encoding import as_json
 
-# Unknown never replaces known. Answers the identities of everybody seen in a run that changed: how long
-# somebody attended depends on when it began and ended.
+# Unknown never replaces known. Answers the identities of everybody seen in a run that changed, or in one of
+# the same webinar that day: how long somebody attended depends on when it began and ended, and which runs are
+# one occurrence on all of them.
 WRITE = sa.text("""
     WITH delivered AS (
         SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
@@ -35,14 +36,20 @@ WRITE = sa.text("""
                excluded.starts_at, coalesce(excluded.ends_at, occurrence.ends_at),
                coalesce(excluded.created_at, occurrence.created_at),
                coalesce(nullif(excluded.host_id, ''), occurrence.host_id))
-        RETURNING source, uuid
+        RETURNING source, uuid, webinar_id, starts_at
+    ), near AS (
+        SELECT source, uuid FROM written
+        UNION
+        SELECT o.source, o.uuid FROM written w JOIN occurrence o USING (source, webinar_id)
+        WHERE o.starts_at BETWEEN w.starts_at - interval '1 day' AND w.starts_at + interval '1 day'
     )
-    SELECT DISTINCT o.identity_id FROM written w
-    JOIN observation o ON o.scope = w.uuid AND o.scope <> '' AND o.source = w.source
+    SELECT DISTINCT o.identity_id FROM near
+    JOIN observation o ON o.scope = near.uuid AND o.scope <> '' AND o.source = near.source
     WHERE o.identity_id IS NOT NULL
 """)
 COLUMNS = "SELECT source, uuid, webinar_id, topic, starts_at, ends_at, created_at, host_id FROM occurrence"
-SOME = sa.text(f"{COLUMNS} WHERE uuid = ANY(CAST(:uuids AS text[])) ORDER BY starts_at, uuid")
+OF_WEBINARS = "webinar_id IN (SELECT webinar_id FROM occurrence WHERE uuid = ANY(CAST(:uuids AS text[])))"
+SOME = sa.text(f"{COLUMNS} WHERE {OF_WEBINARS} ORDER BY starts_at, uuid")
 ALL = sa.text(f"{COLUMNS} ORDER BY starts_at, uuid")
 NEAREST = sa.text("""
     SELECT uuid FROM occurrence
@@ -63,7 +70,7 @@ REFERENCES = sa.text("SELECT reference_id, body FROM reference WHERE source = :s
 
 
 def write(conn: sa.Connection, rows: Sequence[Occurrence]) -> set[int]:
-    """Keep runs of webinars. Returns the identities of those who were in a run that changed."""
+    """Keep runs of webinars. Returns the identities of those whose attendance that may change."""
     latest = {
         (run.source, run.uuid): {
             "source": run.source,
@@ -81,7 +88,7 @@ def write(conn: sa.Connection, rows: Sequence[Occurrence]) -> set[int]:
 
 
 def occurrences_of(conn: sa.Connection, uuids: Sequence[str] | None = None) -> dict[str, Occurrence]:
-    """Runs by their uuid: these, or all of them."""
+    """Runs by their uuid: these with all others of the same webinars, or simply all."""
     rows = conn.execute(ALL) if uuids is None else conn.execute(SOME, {"uuids": list(uuids)})
     return {row.uuid: Occurrence(*row) for row in rows}
 

@@ -120,7 +120,10 @@ class ZoomClient:
             "zoom", base_url, auth=self._access.headers, explain=_explain, timeout=timeout, sleep=sleep
         )
         calls: Mapping[RateClass, int] = CALLS_A_SECOND[plan]
-        self._limits = {rate_class: RateLimit(count, WINDOW) for rate_class, count in calls.items()}
+        self._limits = {
+            rate_class: RateLimit(count, WINDOW, clock=clock, sleep=sleep)
+            for rate_class, count in calls.items()
+        }
 
     @property
     def calls(self) -> Counter[str]:

@@ -7,7 +7,7 @@ a webinar's id. Something read before its report was complete is read again; a k
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -18,11 +18,17 @@ from app.domain.changes import Problem
 from app.domain.errors import BadCredentials, TryLater
 from app.domain.records import Page, Record
 from connectors.zoom.client import NotReady, Row, TooOld, ZoomClient, rows_of, run_path
-from connectors.zoom.runs import GIVE_UP, YEAR, Run, is_due, list_runs, moment
+from connectors.zoom.runs import GIVE_UP, READINGS, YEAR, Run, is_due, list_runs, moment
 
 ReadTimes = dict[str, datetime]
 RowPages = Iterator[tuple[list[Row], bool]]
 """The rows of each page, and whether it is the last."""
+
+COUNT = "participants.count"
+"""What Zoom's own report counts, told beside its rows: what we hold is compared with it."""
+
+FAILURES = 2
+"""So many reports in a row that cannot be had mean that Zoom is away; one alone is left for the next pull."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class ZoomSource:
     def __init__(self, client: ZoomClient, hosts: Sequence[str] = ("me",)) -> None:
         self._client = client
         self._hosts = tuple(hosts)
+        self._listed: tuple[datetime, list[Run]] | None = None
         self._reports: Mapping[str, Callable[[Run], RowPages]] = {
             "participants": self._participants,
             "polls": self._polls,
@@ -69,13 +76,19 @@ class ZoomSource:
         carries the cursor.
         """
         read = _recent(after, now)
-        runs = list_runs(self._client, self._hosts, now)
+        runs = self._runs(now)
         if stream == "webinars":
             yield self._webinars(runs, read, now)
         elif stream == "registrants":
             yield from self._registrants(runs, read, now)
         else:
             yield from self._report(stream, runs, read, now)
+
+    def _runs(self, now: datetime) -> list[Run]:
+        """Listed once for all streams that are pulled at one moment."""
+        if self._listed is None or self._listed[0] != now:
+            self._listed = now, list_runs(self._client, self._hosts, now)
+        return self._listed[1]
 
     def _webinars(self, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Page:
         due = [
@@ -109,19 +122,38 @@ class ZoomSource:
         yield Page((), _cursor(read))
 
     def _report(self, stream: str, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Iterator[Page]:
+        """One report that cannot be had keeps no other from being read; it is raised in the end."""
+        problem: TryLater | None = None
+        in_a_row = 0
         for run in runs:
             if not is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now):
                 continue
             try:
-                for rows, last in self._reports[stream](run):
-                    records = tuple(Record(self.name, stream, row) for row in rows)
-                    read = read | ({run.uuid: now} if last else {})
+                for records, last in self._report_pages(stream, run, now):
+                    in_a_row, read = 0, read | ({run.uuid: now} if last else {})
                     yield Page(records, _cursor(read))
             except NotReady:
                 read = read | ({run.uuid: now} if _never_comes(run, now) else {})
             except TooOld:
                 read = read | {run.uuid: now}
+            except TryLater as reason:
+                problem, in_a_row = problem or reason, in_a_row + 1
+                if in_a_row == FAILURES:
+                    break
         yield Page((), _cursor(read))
+        if problem:
+            raise problem
+
+    def _report_pages(
+        self, stream: str, run: Run, now: datetime
+    ) -> Iterator[tuple[tuple[Record, ...], bool]]:
+        attendees: set[str] = set()
+        for rows, last in self._reports[stream](run):
+            records = [Record(self.name, stream, row) for row in rows]
+            if stream == "participants":
+                attendees |= {_attendee(row) for row in rows if row["role"] == "attendee"}
+                records += [Record(self.name, COUNT, _count(run, attendees, now))] if last else []
+            yield tuple(records), last
 
     def _participants(self, run: Run) -> RowPages:
         """One row per connection, each with the role of who connected."""
@@ -203,6 +235,20 @@ def _role(row: Row, host_id: str, panel: Panel) -> str:
         return "host"
     on_panel = ids & panel.ids or str(row.get("user_email") or "").lower() in panel.emails
     return "panelist" if on_panel else "attendee"
+
+
+def _attendee(row: Row) -> str:
+    """Whom Zoom means by a row: mapped in the same order of trust (mappings/sources/zoom.toml)."""
+    names = (row.get(key) for key in ("registrant_id", "user_email", "name", "user_id"))
+    return next((str(name) for name in names if name), "")
+
+
+def _count(run: Run, attendees: Collection[str], now: datetime) -> Row:
+    return _of(run) | {
+        "attendees": len(attendees),
+        "read_at": now.isoformat(),
+        "is_final": run.planned_end is not None and now >= run.planned_end + READINGS[-1],
+    }
 
 
 def _flat(people: Sequence[Row]) -> Iterator[Row]:

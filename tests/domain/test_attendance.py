@@ -196,3 +196,48 @@ def test_minutes_are_those_covered_by_any_stay(stays: list[tuple[int, int]]) -> 
     report = [segment(row, begins, begins + length) for row, (begins, length) in enumerate(stays)]
     covered = {minute for begins, length in stays for minute in range(begins, begins + length)}
     assert only(report).quantity == len(covered)
+
+
+# --- a host who drops out: two runs, one occurrence --------------------------------------------------------
+
+AGAIN = "again=="
+
+
+def dropped(ends: float | None = 75) -> dict[str, Occurrence]:
+    ends_at = None if ends is None else at(ends)
+    return run(ends=40) | {AGAIN: Occurrence("zoom", AGAIN, "777", "IA 10x", at(43), ends_at)}
+
+
+def test_a_host_who_drops_out_leaves_one_attendance_with_the_minutes_of_both_runs() -> None:
+    seen = [segment(1, 5, 40), replace(segment(2, 43, 73), scope=AGAIN)]
+    attendance = only(seen, dropped())
+    assert (attendance.fact_key, attendance.quantity) == (RUN, 65)
+    assert attendance.observation_ids == (1, 2)
+
+
+def test_of_one_run_the_report_counts_and_of_the_other_its_webhooks_until_theirs_is_there() -> None:
+    webhooks = [
+        join(1, 0),
+        leave(2, 40),
+        replace(join(3, 43), scope=AGAIN),
+        replace(leave(4, 53), scope=AGAIN),
+    ]
+    assert only([*webhooks, segment(5, 10, 40)], dropped()).quantity == 40
+    assert only([*webhooks, replace(segment(5, 43, 73), scope=AGAIN)], dropped()).quantity == 70
+
+
+def test_who_came_after_the_break_alone_attended_the_same_occurrence() -> None:
+    attendance = only([replace(segment(1, 43, 73), scope=AGAIN)], dropped())
+    assert (attendance.fact_key, attendance.quantity) == (RUN, 30)
+
+
+def test_staff_of_one_run_are_staff_of_the_occurrence() -> None:
+    seen = [segment(1, 0, 40, "panelist"), replace(segment(2, 43, 73), scope=AGAIN)]
+    assert derive_activities(seen, dropped(), NOW) == []
+
+
+def test_the_share_watched_is_of_the_whole_occurrence_and_unknown_while_its_end_is() -> None:
+    seen = [segment(1, 0, 30), replace(segment(2, 60, 75), scope=AGAIN)]
+    assert only(seen, dropped()).attributes["share"] == 0.6
+    assert only([segment(1, 0, 30)], run(ends=60)).attributes["share"] == 0.5
+    assert "share" not in only([segment(1, 0, 30)], run()).attributes

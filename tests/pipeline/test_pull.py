@@ -85,7 +85,6 @@ def test_every_page_of_every_stream_is_stored_with_its_run(services: Services) -
 @pytest.mark.parametrize(
     "failure",
     [
-        TryLater("busy"),
         BadCredentials("expired"),
         BadRecord("x", "odd"),
         KeyError("gap"),
@@ -194,6 +193,63 @@ def test_a_source_that_is_away_does_not_keep_the_others_from_their_turn(services
     with pytest.raises(TryLater):
         steps.sync(services, services.clock())
     assert known(services) == {"2", "3", "4", "5", "6", "7"}
+
+
+def test_a_stream_that_cannot_be_read_keeps_no_other_of_its_source_from_its_turn(services: Services) -> None:
+    source = Pages(TryLater("busy"), fails_at=2)
+    services = replace(services, sources={"hubspot": source})
+    with pytest.raises(TryLater):
+        pull_source(services, "hubspot", services.clock())
+    assert (known(services), cursor(services)) == ({"2", "3"}, {"page": 1})
+    assert cursor(services, "owners") == {"page": 1}
+    source.failure = None
+    pull_source(services, "hubspot", services.clock())
+    assert ("contacts", {"page": 1}) in source.asked
+    assert known(services) == {"2", "3", "4", "5", "6", "7"}
+
+
+def test_a_vendor_whose_streams_fail_one_after_the_other_is_left_alone(services: Services) -> None:
+    class Away(Pages):
+        streams = ("a", "b", "c", "d")
+
+        def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+            self.asked.append((stream, after))
+            raise TryLater("away")
+            yield
+
+    source = Away()
+    services = replace(services, sources={"hubspot": source})
+    with pytest.raises(TryLater):
+        pull_source(services, "hubspot", services.clock())
+    assert [stream for stream, _ in source.asked] == ["a", "b"]
+
+
+class Breaking(dict[str, Any]):
+    """A payload that breaks us in a way nobody foresaw."""
+
+    def get(self, *_: object) -> Any:
+        raise ZeroDivisionError
+
+
+def test_records_that_break_us_are_found_and_held_and_the_rest_of_their_page_is_stored(
+    services: Services,
+) -> None:
+    class Poisoned(Pages):
+        def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+            breaking = (Record("hubspot", "contacts", Breaking({"id": str(number)})) for number in (6, 9))
+            (six, nine), good = breaking, [contact(number) for number in (2, 3, 4, 5, 7, 8)]
+            yield Page((*good[:4], six, *good[4:], nine), {"page": 1})
+
+    services = replace(services, sources={"hubspot": Poisoned()})
+    pull_source(services, "hubspot", services.clock())
+    assert (known(services), cursor(services)) == ({"2", "3", "4", "5", "7", "8"}, {"page": 1})
+    with services.database.connect() as conn:
+        held = [item.record for item in quarantine.open_items(conn, 9)]
+    assert [(item.payload, item.run_id) for item in held] == [
+        ({"id": "6"}, last_run(services).id),
+        ({"id": "9"}, last_run(services).id),
+    ]
+    assert all("ZeroDivisionError" in item.reason for item in held)
 
 
 def test_the_same_pages_again_touch_nobody(services: Services) -> None:

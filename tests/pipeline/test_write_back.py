@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from app.config import Settings, WriteBack
 from app.domain.changes import AddToList, CreateContact, CreateTask, EnrolInWorkflow, SetProperties
 from app.domain.errors import BadConfig, TryLater, UnsafePlan
+from app.domain.records import ContactHint
 from app.pipeline import steps
 from app.pipeline.apply import PLAN_LIFE, apply_plan, writing
 from app.pipeline.explain import read_line, tell
-from app.pipeline.understand import rescore_after
+from app.pipeline.understand import rescore_after, rescore_touched
 from app.services import Services
-from app.store import ledger, mirror, people
+from app.store import facts, ledger, mirror, people
 from tests.line import Town, living_in, town
 from tests.pipeline.writes import TIMED, carry_out, end_state, learn, ledger_states, show, written_first
 
@@ -41,6 +42,27 @@ def test_showing_writes_nothing_and_the_same_plan_has_one_fingerprint(
     assert {"EnsureProperty", "EnsureList", "CreateContact", "SetProperties", "AddToList"} <= set(
         first.counts
     )
+
+
+def test_a_contact_that_a_person_deleted_is_not_made_again(place: Town, living: Services) -> None:
+    written_first(living)
+    live = place.story.world.last
+    gone = next(
+        lead
+        for lead in place.story.world.leads
+        if lead.in_hubspot
+        and not lead.shared_mailbox
+        and any(one.lead_key == lead.key for one in live.registrations)
+    )
+    contact = next(
+        key for key, one in place.portal.contacts.items() if one.properties.get("email") == gone.email
+    )
+    place.portal.delete(contact)
+    with living.database.begin() as conn:
+        told = ContactHint("hubspot", contact, "deleted", place.clock.move(minutes=1))
+        facts.store(conn, [(told, facts.Cause(inbox_id=1))], place.clock.now)
+    rescore_touched(living, place.clock.now)
+    assert show(living).plan.changes == ()
 
 
 def test_another_world_has_another_fingerprint(place: Town, living: Services) -> None:

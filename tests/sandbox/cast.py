@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 Role = Literal["attendee", "host", "panelist"]
@@ -124,8 +124,12 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Webinar:
-    """One webinar with its single run. `live` marks the last one, which happens during the story; it was
-    planned for longer than it lasted, so that its planned end is still to come.
+    """One webinar with its single run, or one occurrence of a series: `occurrence_id` is then given, and the
+    webinar's id and registrations are those of the series, `series_uuid` is what Zoom lists it under.
+
+    `live` marks the last one of a short story, which happens during it; it was planned for longer than it
+    lasted, so that its planned end is still to come. Where the host dropped out, the webinar went on from
+    `restarted_at` on under `restart_uuid`. Its reports come `report_delay` later than the account's others.
     """
 
     webinar_id: int
@@ -141,6 +145,21 @@ class Webinar:
     poll_answers: tuple[PollAnswer, ...]
     questions: tuple[Question, ...]
     chat: tuple[ChatMessage, ...]
+    occurrence_id: str = ""
+    series_uuid: str = ""
+    restarted_at: datetime | None = None
+    restart_uuid: str = ""
+    report_delay: timedelta = timedelta(0)
+
+    @property
+    def runs(self) -> tuple[tuple[str, datetime], ...]:
+        """The uuid and beginning of each run, in order of time."""
+        again = ((self.restart_uuid, self.restarted_at),) if self.restarted_at else ()
+        return ((self.uuid, self.starts_at), *again)
+
+    def uuid_at(self, moment: datetime) -> str:
+        """The run this moment lies in."""
+        return self.restart_uuid if self.restarted_at and moment >= self.restarted_at else self.uuid
 
 
 @dataclass(frozen=True, slots=True)

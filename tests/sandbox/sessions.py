@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tests.sandbox.cast import (
@@ -84,7 +84,22 @@ def make_webinar(
     ends = now if live else now - timedelta(days=1 + 7 * (total - 2 - position))
     starts = ends - timedelta(minutes=75)
     ids = Ids(chance, position)
-    registrations = _registrations(chance, people, starts, ids, live=live)
+    registrations = make_registrations(chance, people, starts, ids, live=live)
+    return hold(chance, people, registrations, position, (starts, ends), ids, live=live)
+
+
+def hold(
+    chance: random.Random,
+    people: Sequence[Lead],
+    registrations: tuple[Registration, ...],
+    position: int,
+    span: tuple[datetime, datetime],
+    ids: Ids,
+    *,
+    live: bool = False,
+) -> Webinar:
+    """The webinar as it went: who came, answered, asked and wrote."""
+    starts, ends = span
     by_key = {lead.key: lead for lead in people}
     segments: list[Segment] = _house_segments(starts, ends, ids)
     came: list[Attended] = []
@@ -97,7 +112,7 @@ def make_webinar(
     heard = [one for one in came if one.lead.login_email == one.lead.zoom_email]
     return Webinar(
         webinar_id=97_871_060_000 + position,
-        uuid=_run_uuid(chance, position),
+        uuid=run_uuid(chance, position),
         topic=TOPICS[position % len(TOPICS)],
         created_at=starts - timedelta(days=30),
         starts_at=starts,
@@ -112,7 +127,29 @@ def make_webinar(
     )
 
 
-def _run_uuid(chance: random.Random, position: int) -> str:
+def drop_host(webinar: Webinar, chance: random.Random, ids: Ids) -> Webinar:
+    """The host's line broke in the middle: everybody was thrown out and, minutes later, came back to a run of
+    another uuid.
+    """
+    broke = webinar.starts_at + timedelta(minutes=40)
+    again = broke + timedelta(seconds=chance.randint(60, 240))
+    before = [
+        replace(one, left_at=min(one.left_at, broke)) for one in webinar.segments if one.joined_at < broke
+    ]
+    after = [
+        replace(one, user_id=ids.number(), participant_uuid=ids.code(), joined_at=max(one.joined_at, again))
+        for one in webinar.segments
+        if one.left_at > again
+    ]
+    return replace(
+        webinar,
+        segments=tuple(before + after),
+        restarted_at=again,
+        restart_uuid=run_uuid(chance, 1),
+    )
+
+
+def run_uuid(chance: random.Random, position: int) -> str:
     """The first run's uuid begins with "/" and holds "//" (it must be sent double-encoded); the next holds
     one "/" alone, which must work encoded once.
     """
@@ -120,13 +157,20 @@ def _run_uuid(chance: random.Random, position: int) -> str:
     return f"/{body[1:9]}//{body[11:]}" if position % 2 == 0 else f"{body[:9]}/{body[10:]}"
 
 
-def _registrations(
-    chance: random.Random, people: Sequence[Lead], starts: datetime, ids: Ids, *, live: bool
+def make_registrations(
+    chance: random.Random,
+    people: Sequence[Lead],
+    starts: datetime,
+    ids: Ids,
+    *,
+    live: bool,
+    interest: float = 1.0,
 ) -> tuple[Registration, ...]:
+    """Who registered for what begins at `starts`; `interest` below 1 makes it fewer."""
     found = []
     for number, lead in enumerate(people):
         odd = number < ODD_COUNT
-        if lead.key == PANELIST_KEY or not lead.zoom_email or not (odd or _registers(chance, lead)):
+        if lead.key == PANELIST_KEY or not lead.zoom_email or not (odd or _registers(chance, lead, interest)):
             continue
         denied = not live and not odd and chance.random() < 0.01
         created = starts - timedelta(seconds=chance.randint(3_600, 20 * 86_400))
@@ -144,8 +188,8 @@ def _registrations(
     return tuple(found)
 
 
-def _registers(chance: random.Random, lead: Lead) -> bool:
-    return chance.random() < (0.35 + 0.4 * lead.propensity if lead.in_hubspot else 0.7)
+def _registers(chance: random.Random, lead: Lead, interest: float) -> bool:
+    return chance.random() < interest * (0.35 + 0.4 * lead.propensity if lead.in_hubspot else 0.7)
 
 
 def _comes(chance: random.Random, lead: Lead, registration: Registration) -> bool:

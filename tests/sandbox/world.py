@@ -78,14 +78,14 @@ def make_world(seed: int, leads: int, webinars: int, now: datetime) -> World:
         host=population.HOST,
         panelists=population.PANELISTS,
         owners=population.OWNERS,
-        deals=_deals(chance, people, start),
+        deals=make_deals(chance, people, start),
     )
 
 
 _STAGES = ("appointmentscheduled", "qualifiedtobuy", "closedwon", "closedlost")
 
 
-def _deals(chance: random.Random, people: tuple[Lead, ...], now: datetime) -> tuple[WorldDeal, ...]:
+def make_deals(chance: random.Random, people: tuple[Lead, ...], now: datetime) -> tuple[WorldDeal, ...]:
     """About one contact in fifteen has a deal; the likelier the person, the likelier it was won."""
     deals = []
     for lead in people:

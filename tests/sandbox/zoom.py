@@ -11,7 +11,6 @@ from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.routing import BaseConverter
 
 from tests.sandbox import zoom_rows as rows
-from tests.sandbox.cast import Webinar
 from tests.sandbox.zoom_account import RateClass, ZoomAccount, ZoomError
 
 
@@ -120,7 +119,8 @@ def _add_users(zoom: Blueprint, account: ZoomAccount) -> None:
         if not account.has_webinars:
             message = "Webinar plan is missing. You must subscribe to the webinar plan and enable webinars."
             raise ZoomError(400, 200, message)
-        hosted = world.webinars if person == world.host else ()
+        known = [one for one in world.webinars if one.created_at <= account.now]
+        hosted = known if person == world.host else []
         return _paged(account, "webinars", hosted, lambda one: rows.webinar_row(one, world.host))
 
     _route(zoom, account, "/users", "Medium", users)
@@ -131,7 +131,7 @@ def _add_webinars(zoom: Blueprint, account: ZoomAccount) -> None:
     world = account.story.world
 
     def webinar(name: str) -> dict[str, Any]:
-        return rows.webinar_body(account.webinar(name), world.host)
+        return rows.webinar_body(account.webinar(name), world.host, account.occurrences(name))
 
     def registrants(name: str) -> dict[str, Any]:
         wanted = request.args.get("status", "approved")
@@ -139,7 +139,7 @@ def _add_webinars(zoom: Blueprint, account: ZoomAccount) -> None:
             raise ZoomError(400, 300, "Invalid field: status.")
         one = account.webinar(name)
         known = one.registrations if one in world.seen(account.story.step) else ()
-        matching = [registration for registration in known if registration.status == wanted]
+        matching = [one for one in known if one.status == wanted and one.created_at <= account.now]
         return _paged(
             account,
             "registrants",
@@ -160,13 +160,12 @@ def _add_webinars(zoom: Blueprint, account: ZoomAccount) -> None:
 
 def _add_past(zoom: Blueprint, account: ZoomAccount) -> None:
     def instances(name: str) -> dict[str, Any]:
-        one = account.webinar(_run_name(name))
-        ended = account.story.report_from(one) is not None
-        run = {"uuid": one.uuid, "start_time": rows.long_stamp(one.starts_at)}
-        return {"webinars": [run] if ended else []}
+        held = [one for one in account.occurrences(_run_name(name)) if account.has_ended(one)]
+        runs = [run for one in held for run in one.runs]
+        return {"webinars": [{"uuid": uuid, "start_time": rows.long_stamp(at)} for uuid, at in runs]}
 
     def absentees(name: str) -> dict[str, Any]:
-        one = account.finished(_run_name(name))
+        one, _ = account.finished(_run_name(name))
         came = {segment.registrant_id for segment in one.segments}
         absent = [r for r in one.registrations if r.status == "approved" and r.registrant_id not in came]
         return _paged(
@@ -181,24 +180,23 @@ def _add_past(zoom: Blueprint, account: ZoomAccount) -> None:
 
 
 def _add_reports(zoom: Blueprint, account: ZoomAccount) -> None:
-    def finished(name: str) -> Webinar:
-        return account.finished(_run_name(name))
-
     def participants(name: str) -> dict[str, Any]:
         asked = request.args.get("include_fields", "")
         return _paged(
             account,
             "participants",
-            finished(name).segments,
+            account.connections(_run_name(name)),
             lambda segment: rows.participant_row(segment, with_registrant=asked == "registrant_id"),
             extra=asked,
         )
 
     def polls(name: str) -> dict[str, Any]:
-        return rows.polls_body(finished(name), account.leads)
+        return rows.polls_body(*account.finished(_run_name(name)), account.leads)
 
     def questions(name: str) -> dict[str, Any]:
-        return rows.questions_body(finished(name), account.leads, account.story.world.host)
+        return rows.questions_body(
+            *account.finished(_run_name(name)), account.leads, account.story.world.host
+        )
 
     _route(zoom, account, "/report/webinars/{name}/participants", "Heavy", participants)
     _route(zoom, account, "/report/webinars/{name}/polls", "Heavy", polls)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from tests.sandbox.cast import Webinar
+from tests.sandbox.cast import Segment, Webinar
 from tests.sandbox.world import Story
 
 RateClass = Literal["Light", "Medium", "Heavy"]
@@ -41,7 +41,8 @@ class ZoomCredentials:
 class ZoomAccount:
     """One Zoom account. `has_webinars`: its users have the webinar add-on. Seconds of life of access and page
     tokens, the delay of reports and the clock can be set; `request_counts` is by route, `http_429` how often
-    somebody called too fast.
+    somebody called too fast. For `report_grows` after it appears a report of participants lacks every
+    seventh connection.
     """
 
     story: Story
@@ -51,6 +52,7 @@ class ZoomAccount:
     report_delay: timedelta = timedelta(0)
     scopes: str = "report:read:admin webinar:read:admin user:read:admin"
     has_webinars: bool = True
+    report_grows: timedelta = timedelta(0)
     limits: Mapping[RateClass, int] = field(default_factory=lambda: dict(BUSINESS))
     clock: Callable[[], float] = time.time
     request_counts: Counter[str] = field(default_factory=Counter)
@@ -59,8 +61,10 @@ class ZoomAccount:
     def __post_init__(self) -> None:
         """Index the world once: lookups are by lead key, webinar id and run uuid."""
         self.leads = {lead.key: lead for lead in self.story.world.leads}
-        self._webinars = {str(w.webinar_id): w for w in self.story.world.webinars}
-        self._runs = {w.uuid: w for w in self.story.world.webinars}
+        self._webinars: dict[str, list[Webinar]] = {}
+        for webinar in self.story.world.webinars:
+            self._webinars.setdefault(str(webinar.webinar_id), []).append(webinar)
+        self._runs = {uuid: w for w in self.story.world.webinars for uuid, _ in w.runs}
         self._tokens: dict[str, float] = {}
         self._page_tokens: dict[str, tuple[str, int, float]] = {}
         self._calls: dict[RateClass, deque[float]] = {"Light": deque(), "Medium": deque(), "Heavy": deque()}
@@ -121,21 +125,48 @@ class ZoomAccount:
         self._page_tokens[token] = (scope, start, self.clock())
         return token
 
-    def webinar(self, name: str) -> Webinar:
-        """The webinar of an id, or of a run's uuid. Raises Zoom's 3001."""
-        found = self._webinars.get(name) or self._runs.get(name)
-        if found is None:
-            raise ZoomError(404, 3001, f"Webinar does not exist: {name}.")
-        return found
+    @property
+    def now(self) -> datetime:
+        """The account's clock."""
+        return datetime.fromtimestamp(self.clock(), tz=UTC)
 
-    def finished(self, name: str) -> Webinar:
-        """The same, once the run's reports are out. Raises 3001 until then."""
+    def occurrences(self, name: str) -> list[Webinar]:
+        """Every occurrence of the webinar of this id, or that of a run's uuid. Raises Zoom's 3001."""
+        run = [self._runs[name]] if name in self._runs else []
+        found = self._webinars.get(name, run)
+        known = [one for one in found if one.created_at <= self.now]
+        if not known:
+            raise ZoomError(404, 3001, f"Webinar does not exist: {name}.")
+        return known
+
+    def has_ended(self, webinar: Webinar) -> bool:
+        """Is it over, by the story and by the clock?"""
+        since = self.story.report_from(webinar)
+        return since is not None and since <= self.now
+
+    def webinar(self, name: str) -> Webinar:
+        """The webinar of an id, a series by the occurrence that ended last, or of a run's uuid. Raises Zoom's
+        3001.
+        """
+        known = self.occurrences(name)
+        return next((one for one in reversed(known) if self.has_ended(one)), known[0])
+
+    def finished(self, name: str) -> tuple[Webinar, str]:
+        """The same and the run meant (the last of an id), once reports are out. Raises 3001 until then."""
         found = self.webinar(name)
         since = self.story.report_from(found)
-        moment = datetime.fromtimestamp(self.clock(), tz=UTC)
-        if since is None or moment < since + self.report_delay:
+        if since is None or self.now < since + self.report_delay + found.report_delay:
             raise ZoomError(404, 3001, f"This webinar is not available or the ID is not valid: {name}.")
-        return found
+        return found, name if name in self._runs else found.runs[-1][0]
+
+    def connections(self, name: str) -> list[Segment]:
+        """The connections the report of a run tells of by now. Raises 3001 until there is one."""
+        webinar, uuid = self.finished(name)
+        own = [one for one in webinar.segments if webinar.uuid_at(one.joined_at) == uuid]
+        appeared = (self.story.report_from(webinar) or self.now) + self.report_delay + webinar.report_delay
+        if self.now < appeared + self.report_grows:
+            return [one for place, one in enumerate(own) if place % 7 != 6]
+        return own
 
     def reset_counters(self) -> None:
         """Forget the counts, keep everything else."""

@@ -24,13 +24,20 @@ class ZoomEvent:
 
 def live_events(world: World, account_id: str) -> list[ZoomEvent]:
     """Everything Zoom tells of the last webinar while it runs, oldest first."""
-    scene = _Scene(world.last, world.host, account_id)
+    return webinar_events(world, world.last, account_id)
+
+
+def webinar_events(world: World, webinar: Webinar, account_id: str) -> list[ZoomEvent]:
+    """Everything Zoom tells of one webinar, oldest first; registrations for a series with its first."""
+    scene = _Scene(webinar, world.host, account_id)
     leads = {lead.key: lead for lead in world.leads}
-    events = [scene.begun(), scene.over()]
-    events += [scene.registered(leads[one.lead_key], one) for one in world.last.registrations]
-    for segment in world.last.segments:
+    events = list(scene.begun_and_over())
+    first = next(one for one in world.webinars if one.webinar_id == webinar.webinar_id)
+    if first is webinar:
+        events += [scene.registered(leads[one.lead_key], one) for one in webinar.registrations]
+    for segment in webinar.segments:
         events += scene.attended(segment)
-    events += [scene.said(leads.get(one.lead_key), one) for one in world.last.chat]
+    events += [scene.said(leads.get(one.lead_key), one) for one in webinar.chat]
     return sorted(events, key=lambda event: event.occurred_at)
 
 
@@ -40,18 +47,28 @@ class _Scene:
     host: Staff
     account_id: str
 
-    def begun(self) -> ZoomEvent:
-        return self._event("webinar.started", "", self.webinar.starts_at, self._about())
-
-    def over(self) -> ZoomEvent:
-        """`webinar.ended`; a second after the last left."""
-        moment = self.webinar.ends_at + timedelta(seconds=1)
-        about = self._about() | {"end_time": short_stamp(self.webinar.ends_at)}
-        return self._event("webinar.ended", "", moment, about)
+    def begun_and_over(self) -> Iterator[ZoomEvent]:
+        """`webinar.started` and `.ended` of each run, the last a second after the last left."""
+        runs = self.webinar.runs
+        for place, (_, begun) in enumerate(runs):
+            yield self._event("webinar.started", "", begun, self._about(begun))
+            last = place + 1 == len(runs)
+            over = (
+                self.webinar.ends_at
+                if last
+                else max(
+                    one.left_at
+                    for one in self.webinar.segments
+                    if self.webinar.uuid_at(one.joined_at) == runs[0][0]
+                )
+            )
+            about = self._about(begun) | {"end_time": short_stamp(over)}
+            yield self._event("webinar.ended", "", over + timedelta(seconds=1), about)
 
     def registered(self, lead: Lead, registration: Registration) -> ZoomEvent:
-        about = self._about() | {
+        about = self._about(self.webinar.starts_at) | {
             "id": self.webinar.webinar_id,
+            "uuid": self.webinar.series_uuid or self.webinar.uuid,
             "registrant": registrant_form(lead, registration),
         }
         return self._event("webinar.registration_created", lead.key, registration.created_at, about)
@@ -64,7 +81,7 @@ class _Scene:
             participant = self._participant(segment) | {label: short_stamp(moment)}
             if verb == "left":
                 participant["leave_reason"] = f"{segment.name} left the webinar."
-            about = self._about() | {"participant": participant}
+            about = self._about(segment.joined_at) | {"participant": participant}
             yield self._event(f"webinar.participant_{verb}", segment.lead_key, moment, about)
 
     def said(self, lead: Lead | None, line: ChatMessage) -> ZoomEvent:
@@ -78,7 +95,11 @@ class _Scene:
             "message_id": line.message_id,
             "message_content": line.text,
         }
-        about = {"id": self.webinar.webinar_id, "uuid": self.webinar.uuid, "chat_message": message}
+        about = {
+            "id": self.webinar.webinar_id,
+            "uuid": self.webinar.uuid_at(line.sent_at),
+            "chat_message": message,
+        }
         return self._event("webinar.chat_message_sent", line.lead_key, line.sent_at, about)
 
     def _participant(self, segment: Segment) -> dict[str, Any]:
@@ -92,14 +113,16 @@ class _Scene:
             "participant_uuid": segment.participant_uuid,
         }
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, moment: datetime) -> dict[str, Any]:
+        """The run this moment lies in."""
+        uuid = self.webinar.uuid_at(moment)
         return {
             "id": str(self.webinar.webinar_id),
-            "uuid": self.webinar.uuid,
+            "uuid": uuid,
             "host_id": self.host.user_id,
             "topic": self.webinar.topic,
             "type": 5,
-            "start_time": short_stamp(self.webinar.starts_at),
+            "start_time": short_stamp(dict(self.webinar.runs)[uuid]),
             "duration": self.webinar.planned_minutes,
             "timezone": "Europe/Madrid",
         }

@@ -59,19 +59,34 @@ def webinar_row(webinar: Webinar, host: Staff) -> Body:
         "start_time": long_stamp(webinar.starts_at),
         "timezone": "Europe/Madrid",
         "topic": webinar.topic,
-        "type": 5,
-        "uuid": webinar.uuid,
+        "type": 9 if webinar.occurrence_id else 5,
+        "uuid": webinar.series_uuid or webinar.uuid,
         "is_simulive": False,
     }
 
 
-def webinar_body(webinar: Webinar, host: Staff) -> Body:
-    """The answer of /webinars/{id}."""
-    return webinar_row(webinar, host) | {
-        "host_email": host.email,
-        "registration_url": f"https://example.com/webinar/register/{webinar.webinar_id}",
-        "settings": {"approval_type": 0, "registration_type": 1, "email_in_attendee_report": True},
-    }
+def webinar_body(webinar: Webinar, host: Staff, occurrences: Iterable[Webinar]) -> Body:
+    """The answer of /webinars/{id}; a series lists its occurrences."""
+    listed = [
+        {
+            "occurrence_id": one.occurrence_id,
+            "start_time": short_stamp(one.starts_at),
+            "duration": one.planned_minutes,
+            "status": "available",
+        }
+        for one in occurrences
+        if one.occurrence_id
+    ]
+    series = {"occurrences": listed} if listed else {}
+    return (
+        webinar_row(webinar, host)
+        | series
+        | {
+            "host_email": host.email,
+            "registration_url": f"https://example.com/webinar/register/{webinar.webinar_id}",
+            "settings": {"approval_type": 0, "registration_type": 1, "email_in_attendee_report": True},
+        }
+    )
 
 
 def registrant_form(lead: Lead, registration: Registration) -> Body:
@@ -141,14 +156,15 @@ def _person(lead: Lead | None) -> Body:
     }
 
 
-def polls_body(webinar: Webinar, leads: dict[str, Lead]) -> Body:
-    """The answer of /report/webinars/{id}/polls: one entry per person, the anonymous under one."""
-    grouped: dict[str, list[PollAnswer]] = _by_lead(webinar.poll_answers)
+def polls_body(webinar: Webinar, uuid: str, leads: dict[str, Lead]) -> Body:
+    """The answer of /report/webinars/{uuid}/polls: one entry per person, the anonymous under one."""
+    own = (one for one in webinar.poll_answers if webinar.uuid_at(one.answered_at) == uuid)
+    grouped: dict[str, list[PollAnswer]] = _by_lead(own)
     questions = [
         _person(leads.get(key)) | {"question_details": [_answer(answer) for answer in answers]}
         for key, answers in grouped.items()
     ]
-    return _report(webinar, questions)
+    return _report(webinar, uuid, questions)
 
 
 def _answer(answer: PollAnswer) -> Body:
@@ -160,15 +176,16 @@ def _answer(answer: PollAnswer) -> Body:
     }
 
 
-def questions_body(webinar: Webinar, leads: dict[str, Lead], host: Staff) -> Body:
-    """The answer of /report/webinars/{id}/qa: one entry per person, with the host's answers."""
-    grouped: dict[str, list[Question]] = _by_lead(webinar.questions)
+def questions_body(webinar: Webinar, uuid: str, leads: dict[str, Lead], host: Staff) -> Body:
+    """The answer of /report/webinars/{uuid}/qa: one entry per person, with the host's answers."""
+    own = (one for one in webinar.questions if webinar.uuid_at(one.asked_at) == uuid)
+    grouped: dict[str, list[Question]] = _by_lead(own)
     rows = []
     for key, asked in grouped.items():
         person = _person(leads.get(key))
         about = {"user_id": "", "email": person["email"], "name": person["name"]}
         rows.append(about | {"question_details": [_question(question, host) for question in asked]})
-    return _report(webinar, rows)
+    return _report(webinar, uuid, rows)
 
 
 def _question(question: Question, host: Staff) -> Body:
@@ -190,9 +207,9 @@ def _question(question: Question, host: Staff) -> Body:
     }
 
 
-def _report(webinar: Webinar, questions: list[Body]) -> Body:
-    start = long_stamp(webinar.starts_at)
-    return {"id": webinar.webinar_id, "uuid": webinar.uuid, "start_time": start, "questions": questions}
+def _report(webinar: Webinar, uuid: str, questions: list[Body]) -> Body:
+    start = long_stamp(dict(webinar.runs)[uuid])
+    return {"id": webinar.webinar_id, "uuid": uuid, "start_time": start, "questions": questions}
 
 
 def _by_lead(acts: Iterable[Any]) -> dict[str, list[Any]]:

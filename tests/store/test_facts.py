@@ -207,6 +207,17 @@ def test_a_run_that_changes_touches_those_who_were_in_it(database: sa.Engine, no
         assert facts.occurrences_of(conn).keys() == {"run=="}
 
 
+def test_a_run_before_or_after_it_that_day_touches_them_too(database: sa.Engine, now: datetime) -> None:
+    """Which runs are one occurrence depends on all of a webinar's runs of that day."""
+    with database.begin() as conn:
+        (person,) = store(conn, now, seen("k1", scope="again=="))
+        store(conn, now, Occurrence("zoom", "again==", "w1", "Topic", T0 + timedelta(minutes=43)))
+        assert store(conn, now, Occurrence("zoom", "run==", "w1", "Topic", T0)) == {person}
+        assert store(conn, now, Occurrence("zoom", "week", "w1", "Topic", T0 + timedelta(days=7))) == set()
+        assert store(conn, now, Occurrence("zoom", "other", "w2", "Topic", T0)) == set()
+        assert facts.occurrences_of(conn, ["again=="]).keys() == {"again==", "run==", "week"}
+
+
 def deal(minute: int = 0, *, won: bool = False, contacts: tuple[str, ...] = ("7",)) -> Deal:
     at = T0 + timedelta(minutes=minute)
     return Deal("hubspot", "d1", contacts, "default", "won" if won else "new", 10.5, won, won, T0, None, at)

@@ -49,7 +49,8 @@ def payloads(
 ) -> tuple[list[dict[str, Any]], Any]:
     with source(account) as made:
         pages = list(made.pull(stream, after, now))
-    return [dict(record.payload) for page in pages for record in page.records], pages[-1].cursor
+    records = [record for page in pages for record in page.records if record.stream == stream]
+    return [dict(record.payload) for record in records], pages[-1].cursor
 
 
 def only(endpoint: str, name: str, reply: Reply) -> Account:
@@ -118,6 +119,47 @@ def test_participants_come_per_connection_with_their_run_and_role():
     ]
     assert {row["webinar_id"] for row in held} == {"81000000001"}
     assert held[4]["registrant_id"] == "rEgLeoQAeOnbmudzWa5g"
+
+
+def counts(account: Account, now: datetime = NOW) -> dict[str, tuple[int, bool]]:
+    """What is told of each run's report beside its rows."""
+    with source(account) as made:
+        pages = list(made.pull("participants", None, now))
+    told = [r.payload for page in pages for r in page.records if r.stream == "participants.count"]
+    return {row["webinar_uuid"]: (row["attendees"], row["is_final"]) for row in told}
+
+
+def test_a_report_tells_how_many_it_counts_without_host_and_panelists():
+    assert counts(Account())[HELD] == (2, True)
+
+
+def test_a_report_is_final_a_day_after_the_end():
+    end = datetime.fromisoformat("2026-11-19T16:58:12+00:00")
+    assert counts(Account(), end + timedelta(hours=1))[HELD] == (2, False)
+    assert counts(Account(), end + timedelta(hours=25))[HELD] == (2, True)
+
+
+BROKEN = Reply(500, {"code": 500, "message": "Something went wrong."})
+
+
+@pytest.mark.parametrize("stream", ["participants", "polls", "questions"])
+def test_a_report_that_always_fails_keeps_no_other_from_being_read(stream):
+    with source(only(OF_STREAM[stream], HELD, BROKEN)) as made:
+        pulled = made.pull(stream, None, NOW)
+        pages = []
+        with pytest.raises(TryLater):
+            pages.extend(pulled)
+        read = {r.payload["webinar_uuid"] for page in pages for r in page.records}
+    assert read
+    assert HELD not in read
+
+
+def test_when_no_report_can_be_had_the_rest_is_not_asked_for():
+    broken = Account(lambda at, of, asked: BROKEN if at == OF_STREAM["polls"] else None)
+    with zoom(broken) as (client, server):
+        with pytest.raises(TryLater):
+            list(ZoomSource(client).pull("polls", None, NOW))
+        assert len({one.path for one in server.asked if one.path.endswith("/polls")}) == 2
 
 
 def test_participants_are_asked_for_with_their_registrant_id():

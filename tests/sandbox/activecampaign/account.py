@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,6 +61,14 @@ class ActiveCampaignAccount:
         self._acts: dict[int, list[MailAct]] = {contact_id: [] for contact_id in self.leads}
         for act in self.mail.acts:
             self._acts[self.contact_ids[act.lead_key]].append(act)
+        self._made_at = min(one.sent_at for one in self.mail.campaigns) - timedelta(days=30)
+        self._left = {
+            contact_id: act.at
+            for contact_id, acts in self._acts.items()
+            for act in reversed(acts)
+            if act.act in {"bounce", "unsubscribe"}
+        }
+        self._updated: tuple[tuple[datetime, datetime], list[int]] | None = None
         self._fetched: dict[int, datetime] = {}
         self._calls: deque[float] = deque()
         self._hook_ids = 0
@@ -93,16 +102,25 @@ class ActiveCampaignAccount:
 
     def happened(self, contact_id: int) -> list[MailAct]:
         """Everything in this contact's mailbox so far."""
-        return [act for act in self._acts[contact_id] if act.at <= self.now()]
+        acts = self._acts[contact_id]
+        return acts[: bisect_right(acts, self.now(), key=_when)]
 
     def updated_at(self, contact_id: int) -> datetime:
         """The last thing that happened to the contact; before that, when it was made."""
-        happened = self.happened(contact_id)
-        return happened[-1].at if happened else self.mail.campaigns[0].sent_at - timedelta(days=30)
+        acts = self._acts[contact_id]
+        place = bisect_right(acts, self.now(), key=_when)
+        return acts[place - 1].at if place else self._made_at
+
+    def updated_after(self, since: datetime) -> list[int]:
+        """The contacts to whom anything happened since then, by id."""
+        asked = self.now(), since
+        if self._updated is None or self._updated[0] != asked:
+            self._updated = asked, [one for one in sorted(self.leads) if self.updated_at(one) > since]
+        return self._updated[1]
 
     def is_active(self, contact_id: int) -> bool:
         """Neither unsubscribed nor bounced."""
-        return not any(act.act in {"bounce", "unsubscribe"} for act in self.happened(contact_id))
+        return contact_id not in self._left or self._left[contact_id] > self.now()
 
     def fetch(self, contact_id: int) -> Lead:
         """The contact; from now on its activities up to this moment exist. Raises the 404."""
@@ -139,3 +157,7 @@ class ActiveCampaignAccount:
             }
             self.hooks[stored["id"]] = stored
         return stored
+
+
+def _when(act: MailAct) -> datetime:
+    return act.at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -97,16 +98,15 @@ def _add_contacts(routes: Blueprint, account: ActiveCampaignAccount) -> None:
 
 def _wanted_contacts(account: ActiveCampaignAccount) -> list[int]:
     """The contacts' ids in the order asked for, filtered as asked; only active ones unless told otherwise."""
-    asked, found = request.args, sorted(account.leads)
+    asked = request.args
+    since = asked.get("filters[updated_after]")
+    found = account.updated_after(_moment(since)) if since else sorted(account.leads)
+    if "id_greater" in asked:
+        found = found[bisect_right(found, int(asked["id_greater"])) :]
     if asked.get("status", "1") != "-1":
         found = [one for one in found if account.is_active(one)]
     if "email" in asked:
         found = [one for one in found if account.leads[one].email.lower() == asked["email"].lower()]
-    if "filters[updated_after]" in asked:
-        since = _moment(asked["filters[updated_after]"])
-        found = [one for one in found if account.updated_at(one) > since]
-    if "id_greater" in asked:
-        found = [one for one in found if one > int(asked["id_greater"])]
     return found[::-1] if asked.get("orders[id]") == "DESC" else found
 
 

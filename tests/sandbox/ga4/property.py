@@ -33,7 +33,8 @@ Row = tuple[str, ...]
 @dataclass
 class Ga4Property:
     """`clock` says what is shown by now. `most_rows` is how many rows a day's table holds before the rest
-    becomes "(other)"; `withhold_below` hides users with fewer events than that (thresholding); `sampling` is
+    becomes "(other)"; `withhold_below` hides users with fewer events than that (thresholding), on the days of
+    `withhold_on` or, where that is empty, on every day; `sampling` is
     (samples read, of how many). `requests` counts calls by route.
     """
 
@@ -46,6 +47,7 @@ class Ga4Property:
     quota: Quota = field(default_factory=Quota)
     most_rows: int = 50_000
     withhold_below: int = 0
+    withhold_on: frozenset[date] = frozenset()
     sampling: tuple[int, int] | None = None
     tokens_per_report: int = 5
     requests: Counter[str] = field(default_factory=Counter)
@@ -70,6 +72,10 @@ class Ga4Property:
         for day, hits in self._days.items():
             if first <= day <= last:
                 yield from (hit for hit in hits if _is_shown(hit, now))
+
+    def withholds(self, first: date) -> bool:
+        """Are users with few events hidden in a report that begins on this day?"""
+        return self.withhold_below > 0 and (not self.withhold_on or first in self.withhold_on)
 
     def row(self, hit: Hit, names: Sequence[str]) -> Row:
         """The hit's values of the named dimensions, all of them text."""

@@ -23,7 +23,7 @@ def run_report(prop: Ga4Property, asked: Asked) -> dict[str, Any]:
     table, data_loss = _table(prop, asked, wide)
     kept: Counts = Counter()
     keys: Counts = Counter()
-    withheld = _withheld(prop, wide, table)
+    withheld = _withheld(prop, asked, wide, table)
     for row, (count, key_count) in table.items():
         values = dict(zip(wide, row, strict=True))
         if row in withheld or not _matches(expression, values):
@@ -130,9 +130,11 @@ def _day(prop: Ga4Property, text: Any) -> date:
         raise bad_request("Invalid date range: use YYYY-MM-DD, NdaysAgo, yesterday or today.") from None
 
 
-def _withheld(prop: Ga4Property, names: Sequence[str], table: Mapping[Row, tuple[int, int]]) -> set[Row]:
+def _withheld(
+    prop: Ga4Property, asked: Asked, names: Sequence[str], table: Mapping[Row, tuple[int, int]]
+) -> set[Row]:
     """The rows of users about whom there is too little to show."""
-    if prop.dimension not in names or not prop.withhold_below:
+    if prop.dimension not in names or not prop.withholds(_ranges(prop, asked)[0][0]):
         return set()
     at = names.index(prop.dimension)
     per_user: Counter[str] = Counter()

@@ -59,6 +59,7 @@ class HubSpotPortal:
         self.token = token
         self.token_expires_at: float | None = None
         self.scopes = set(ALL_SCOPES)
+        self.scopes_used: set[str] = set()
         self.page_token_seconds: float | None = None
         self.tells_tokens = True
         self.has_workflows = True

@@ -108,6 +108,7 @@ def _authenticate(portal: HubSpotPortal) -> None:
 
 def _authorise(portal: HubSpotPortal, route: Route, arguments: dict[str, str]) -> None:
     needed = route.scopes_for(KINDS.get(arguments.get("object_type", ""), "contacts"))
+    portal.scopes_used |= portal.scopes.intersection(needed)
     if needed and not portal.scopes.intersection(needed):
         more = {
             "message": "One or more of the following scopes are required.",
