@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from app import log
 from app.config import Settings, load_settings, missing_secrets
 from app.domain.deprecations import PublishedEnd
+from app.domain.portal import asked_names
 from app.domain.ports import (
     ContactReader,
     Destination,
@@ -140,7 +141,7 @@ def _hubspot(
     settings: Settings, mappings: Mappings, database: sa.Engine, writer: Writer
 ) -> tuple[PullSource, ContactReader, Destination, PortalCheck]:
     """Pulls give way first when the day's calls run low: the source has a client of its own."""
-    from connectors.hubspot.client import ACCOUNT_SEARCHES_PER_SECOND, BURST_SECONDS, HubSpotClient
+    from connectors.hubspot.client import ACCOUNT_SEARCHES_PER_SECOND, BURST_SECONDS, HubSpotClient, calls_of
     from connectors.hubspot.day_budget import DayBudget, Spending
     from connectors.hubspot.destination import HubSpotDestination
     from connectors.hubspot.portal_check import HubSpotPortalCheck
@@ -150,14 +151,16 @@ def _hubspot(
     own = settings.hubspot
     budget = DayBudget(own.keep_free)
     searches = max(1, int(ACCOUNT_SEARCHES_PER_SECOND * (1 - own.keep_free)))
-    calls = own.calls_per_10_seconds
+    calls, share = own.calls_per_10_seconds, 1 - own.keep_free
+    burst = SharedLimit(database, "hubspot", calls_of(calls, share), BURST_SECONDS)
 
     def client(*, background: bool) -> HubSpotClient:
         return HubSpotClient(
             settings.secrets.hubspot_access_token,
             base_url=own.base_url,
             api_version=own.api_version,
-            burst=SharedLimit(database, "hubspot", calls, BURST_SECONDS),
+            burst=burst,
+            share=share,
             searches=SharedLimit(database, "hubspot search", searches, 1),
             guard=writer,
             write_within=CALL_WITHIN,
@@ -166,7 +169,8 @@ def _hubspot(
 
     def source(client: HubSpotClient) -> HubSpotSource:
         asked = contact_properties(mappings), deal_properties(mappings)
-        return HubSpotSource(client, *asked, calls_per_10_seconds=calls, clock=clock)
+        watched = asked_names(mappings.hubspot)
+        return HubSpotSource(client, *asked, watched=watched, calls_per_10_seconds=calls, clock=clock)
 
     prompt = client(background=False)
     destination = HubSpotDestination(prompt, pilot=settings.pilot.list)

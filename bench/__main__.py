@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from bench.figures import HEAD, Figure
 from bench.ground import ground, noise
 
-NAMES = ("receiver", "sync", "workers", "growth", "rescore")
+NAMES = ("receiver", "sync", "workers", "growth", "rescore", "write")
 
 
 def main() -> None:

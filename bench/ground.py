@@ -24,6 +24,7 @@ from tests.sandbox import server as sandbox
 ROOT = Path(__file__).resolve().parent.parent
 MB = 1024 * 1024
 PUBLIC_URL = "http://127.0.0.1:9"
+ASKED_FIRST = "[write_back]\nunattended = false\n"
 _numbers = itertools.count(1)
 
 
@@ -45,11 +46,11 @@ class Ground:
         engine.dispose()
         return url
 
-    def settings(self, hubspot_url: str = "") -> Path:
-        """A settings file: HubSpot at this address, and no plan is applied unasked."""
+    def settings(self, hubspot_url: str = "", more: str = ASKED_FIRST) -> Path:
+        """A settings file: HubSpot at this address; no plan is applied unasked, unless `more` has it so."""
         path = self.folder / f"settings{next(_numbers)}.toml"
         address = f'[hubspot]\nbase_url = "{hubspot_url}"\n' if hubspot_url else ""
-        path.write_text(f"{address}[write_back]\nunattended = false\n")
+        path.write_text(f"{address}{more}")
         return path
 
     def log(self, name: str) -> Path:

@@ -57,6 +57,18 @@ class CallLimit(Protocol):
         ...
 
 
+class WindowLimit(CallLimit, Protocol):
+    """A window that heeds what a vendor's answers tell of it."""
+
+    def at_most(self, calls: int) -> None:
+        """The vendor allows so many in the window; what was set at first is never passed."""
+        ...
+
+    def hold(self, seconds: float) -> None:
+        """The vendor says that its window is nearly full: the next call waits so long at least."""
+        ...
+
+
 class RateLimit:
     """At most `calls` in any `seconds`: a sliding window shared by every thread that holds it."""
 
@@ -71,6 +83,8 @@ class RateLimit:
         self.seconds = seconds
         self._clock = clock
         self._sleep = sleep
+        self._most = calls
+        self._held_until = float("-inf")
         self._slots: deque[float] = deque(maxlen=calls)
         self._lock = threading.Lock()
 
@@ -79,10 +93,19 @@ class RateLimit:
         with self._lock:
             now = self._clock()
             full = len(self._slots) == self._slots.maxlen
-            slot = max(now, self._slots[0] + self.seconds) if full else now
+            slot = max(now, self._held_until, self._slots[0] + self.seconds if full else now)
             self._slots.append(slot)
         if slot > now:
             self._sleep(slot - now)
+
+    def at_most(self, calls: int) -> None:
+        """The vendor allows so many in the window; what was set at first is never passed."""
+        with self._lock:
+            self._slots = deque(self._slots, maxlen=max(1, min(self._most, calls)))
+
+    def hold(self, seconds: float) -> None:
+        """The vendor says that its window is nearly full: the next call waits so long at least."""
+        self._held_until = self._clock() + seconds
 
 
 class PageLoopGuard:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.config import Secrets, Settings, missing_secrets
+from app.domain.portal import asked_names
 from app.services import Services
 from app.store.writer import Writer
 from connectors.http import RateLimit
@@ -129,7 +130,8 @@ def living_in(
         base_url=f"{place.url}/zoom/v2",
         oauth_url=f"{place.url}/zoom/oauth/token",
     )
-    source = HubSpotSource(hubspot, contact_properties(MAPPINGS), deal_properties(MAPPINGS))
+    asked = contact_properties(MAPPINGS), deal_properties(MAPPINGS)
+    source = HubSpotSource(hubspot, *asked, watched=asked_names(MAPPINGS.hubspot))
     try:
         yield services_of(
             database,

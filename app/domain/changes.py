@@ -128,25 +128,28 @@ class Outcome:
 
     "rejected" is final until a person acts; `reason` is HubSpot's category and our line, never a body.
     "superseded" was not sent, since HubSpot shows a newer score of the lead by now. `contact_id` is
-    filled for a created contact.
+    filled for a created contact, `modified_at` where HubSpot says when it last changed the contact.
     """
 
     key: str
     status: Literal["done", "rejected", "superseded"]
     reason: str = ""
     contact_id: str = ""
+    modified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
     """HubSpot's record as read just now. `properties` holds only those asked for; `lists` the names of *our*
-    lists the contact is on, and of the pilot list.
+    lists the contact is on, and of the pilot list. `modified_at` is HubSpot's own stamp of that state, None
+    where it is not known.
     """
 
     contact_id: str
     email: str
     properties: Mapping[str, str]
     lists: frozenset[str] = frozenset()
+    modified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

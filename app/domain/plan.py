@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 
 from app.domain.brake import Limits, passed_limits
@@ -75,7 +75,7 @@ def _lead_plan(
     item: Desired, held: Contact | None, past: Past, mapping: HubSpotMapping, gate: Gate, now: datetime
 ) -> tuple[list[Change], list[Withheld]]:
     """One lead's changes, and what is kept back from it."""
-    person_id, verdict, due = item.lead.person_id, judge(item, held, gate, mapping), _due(item, past)
+    person_id, verdict, due = item.lead.person_id, judge(item, held, gate, mapping), due_once(item, past)
     withheld = [Withheld(person_id, key, verdict) for key in due if verdict != "act"]
     if verdict == "not_pilot":
         return [], withheld
@@ -106,7 +106,7 @@ def canonical_place(change: Change) -> tuple[int, str]:
     return CANONICAL_ORDER.index(type(change)), change.key
 
 
-def _due(item: Desired, past: Past) -> frozenset[str]:
+def due_once(item: Desired, past: Past) -> frozenset[str]:
     """The workflows and tasks, by key, that the lead should have and never had."""
     workflows = {flow.key for flow in item.workflows if (item.lead.person_id, flow.key) not in past.enrolled}
     return frozenset(workflows | {task.rule.key for task in item.tasks if task.key not in past.task_keys})
@@ -179,14 +179,16 @@ def _once_changes(item: Desired, past: Past, now: datetime) -> Iterator[Change]:
 _MOVES_WITH_THE_CLOCK = frozenset({"triggered_at", "due_at"})
 
 
+def _lasting(change: Change) -> dict[str, object]:
+    """Written out: `asdict` copies every value, which takes a quarter of a plan's time."""
+    return {name: getattr(change, name) for name in change.__slots__ if name not in _MOVES_WITH_THE_CLOCK}
+
+
 def fingerprint(changes: Iterable[Change], released_plans: int) -> str:
     """Twelve characters that stand for exactly these changes, made after so many released plans.
 
     Fields that only say "now" are left out: the same plan shown twice has one fingerprint.
     """
-    rows = [
-        [type(change).__name__, {k: v for k, v in asdict(change).items() if k not in _MOVES_WITH_THE_CLOCK}]
-        for change in changes
-    ]
+    rows = [[type(change).__name__, _lasting(change)] for change in changes]
     text = json.dumps([released_plans, rows], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

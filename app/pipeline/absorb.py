@@ -14,6 +14,7 @@ from app.domain.errors import BadRecord, SaviaError
 from app.domain.normalize import is_known, normalize
 from app.domain.ports import WebhookSource
 from app.domain.records import Fact, Page, Profile, Record
+from app.pipeline.current import doubt_changed
 from app.pipeline.poison import Poison, find_poison
 from app.services import Services
 from app.store import cursors, facts, inbox, quarantine, runs
@@ -164,6 +165,7 @@ def _store_page(
         kept = _read_records(services, conn, records, cause, now, done)
         _hold(conn, done, held, now)
         done.records += len(held)
+        doubt_changed(conn, records)
         replaces = (source, page.replaces) if page.replaces else None
         _store(conn, done, [(fact, cause) for fact in kept], now, replaces)
         cursors.save(conn, source, stream, dict(page.cursor), now)
@@ -213,10 +215,11 @@ def reread_contacts(services: Services, now: datetime, lot: int = 500) -> Absorb
         hints = facts.take_hints(conn, lot)
         if not hints:
             return done
-        records = services.contacts.read_records([hint.contact_id for hint in hints])
+        records = list(services.contacts.read_records([hint.contact_id for hint in hints]))
         causes = {hint.contact_id: Cause(inbox_id=hint.inbox_id) for hint in hints}
         last = causes[hints[-1].contact_id]
         kept = _read_records(services, conn, records, last, now, done)
+        doubt_changed(conn, records)
         _store(conn, done, [(fact, _cause_of(fact, causes, last)) for fact in kept], now)
         facts.drop_hints(conn, hints)
     done.more = len(hints) == lot

@@ -43,8 +43,8 @@ def read_line(services: Services, who: str) -> Line | None:
         if person_id is None:
             return None
         ids = [person_id]
-        held = mirror.read(conn, ids).get(person_id)
-        memory = mirror.memories(conn, ids).get(person_id)
+        contacts, memories = mirror.recall(conn, ids)
+        held, memory = contacts.get(person_id), memories.get(person_id)
         trial = experiments.running(conn)
         return Line(
             person_id=person_id,

@@ -25,7 +25,7 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
     latest = scores.latest(conn, person_ids)
     ids = sorted(latest)
     keys = people.identities_of(conn, ids)
-    acts = activities.activities_of(conn, ids)
+    acts = activities.counted_of(conn, ids)
     seen = facts.observed_people(conn, ids)
     profiles = facts.profiles_of(conn, ids)
     through = data_through(conn)

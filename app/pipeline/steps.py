@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from app.pipeline.bands import renew_spread
 from app.pipeline.pull import pull_round
 from app.pipeline.texts import read_new_texts
 from app.pipeline.understand import rescore_due, rescore_touched
-from app.pipeline.write_back import show_plan
+from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import (
     hints,
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 LONGEST_STEP = timedelta(seconds=6)
 """A step that has more to do hands over after this: SIGTERM is obeyed and other work gets its turn."""
 
+LOOK_FOR_HOT = 0.25
+"""Seconds between two looks for hot leads while a large plan is made."""
 
 NAMES = (
     "absorb", "reread", "rescore", "write_back", "read_texts", "sync", "decay", "watch", "report_memory",
@@ -210,7 +213,7 @@ def _write_turn(services: Services, now: datetime) -> list[str]:
         waits: UnsafePlan | None = None
         if hot and unattended:
             try:
-                turn.write_current(now, hot_only=True)
+                turn.write_current(now)
             except UnsafePlan as reason:
                 waits = reason
             else:
@@ -220,7 +223,7 @@ def _write_turn(services: Services, now: datetime) -> list[str]:
             return ["write_back"]
         if waits is not None:
             raise waits
-        more = unattended and turn.write_current(now, hot_only=False)
+        more = unattended and turn.write_rest(now)
     return ["write_back"] if more else []
 
 
@@ -238,15 +241,37 @@ class _Turn:
     run_id: int
     report: Report
 
-    def write_current(self, now: datetime, *, hot_only: bool) -> bool:
-        """Make the plan for what waits now and begin it. Is there more to do?"""
-        shown = show_plan(self.services, now, hot_only=hot_only, run_id=self.run_id)
+    def write_current(self, now: datetime) -> None:
+        """Make the plan for those whom webhooks spoke of, and carry it out."""
+        self._begin(show_plan(self.services, now, hot_only=True, run_id=self.run_id), give_way=False)
+
+    def write_rest(self, now: datetime) -> bool:
+        """Make the plan for everybody who waits and begin it. Is there more to do?
+
+        A plan for thousands takes seconds: who becomes hot meanwhile does not wait for it. What is written to
+        them then has the newer score, so that the plan's own change of theirs is not sent or is the same.
+        """
+        with ThreadPoolExecutor(1) as planner:
+            planning = planner.submit(show_plan, self.services, now, run_id=self.run_id)
+            try:
+                while not wait([planning], LOOK_FOR_HOT).done:
+                    if self._any_hot():
+                        self.write_current(self.services.clock())
+            except UnsafePlan:
+                pass  # it waits for a person, and is told of when the turn begins with it
+        return self._begin(planning.result(), give_way=True)
+
+    def _any_hot(self) -> bool:
+        with self.services.database.connect() as conn:
+            return mirror.any_hot(conn)
+
+    def _begin(self, shown: Shown, *, give_way: bool) -> bool:
         plan = shown.plan
         self.report.empty = not (shown.leads or plan.changes)
         self.report.result |= {"leads": shown.leads, "plan": plan.fingerprint, "counts": dict(plan.counts)}
         if not plan.changes:
             return shown.more
-        return not self._apply(plan.fingerprint, released=False, give_way=not hot_only) or shown.more
+        return not self._apply(plan.fingerprint, released=False, give_way=give_way) or shown.more
 
     def carry_on(self, fingerprint: str, *, give_way: bool) -> None:
         """Go on with a plan that was interrupted."""

@@ -21,13 +21,15 @@ from app.domain.changes import (
     SetupChange,
 )
 from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
+from app.domain.edits import Memory
 from app.domain.errors import BadConfig, Fault
 from app.domain.experiments import Assignment, assign, first_eligible
 from app.domain.gate import Gate
 from app.domain.past import Past
 from app.domain.plan import make_plan
-from app.domain.portal import asked_names, managed_lists
+from app.domain.portal import managed_lists
 from app.domain.ports import Destination
+from app.pipeline.current import Current, read_current, remembered
 from app.pipeline.leads import load_leads
 from app.pipeline.release import gate_of, rules_of
 from app.services import Services
@@ -63,28 +65,29 @@ def show_plan(
     """Make and keep the plan for the leads that wait, or only for those a webhook spoke of. Writes nothing
     to HubSpot.
 
-    `with_setup` also looks for properties and lists that the portal lacks, which costs a few calls. `enrol`
-    looks at everybody and includes the enrolments and tasks that rules not yet released would bring; carrying
-    that plan out releases them. Raises BadConfig when the portal cannot hold what we write.
+    `with_setup` is for a person: it also looks for properties and lists that the portal lacks, and reads all
+    contacts anew. `enrol` looks at everybody and includes the enrolments and tasks that rules not yet
+    released would bring; carrying that plan out releases them. Raises BadConfig when the portal cannot hold
+    what we write.
     """
     destination = destination_of(services)
     setup = _missing_setup(services, destination) if with_setup else []
     with services.database.begin() as conn:
         if enrol:
             mirror.wait_everyone(conn, now)
-        scene = _scene(
-            services, conn, mirror.waiting(conn, LARGEST_PLAN, hot_only=hot_only), now, enrol=enrol
-        )
-    contact_ids = sorted({item.lead.contact_id for item in scene.candidates if item.lead.contact_id})
-    current = destination.read(contact_ids, asked_names(services.mappings.hubspot))
-    arms = _new_arms(scene, current, services)
-    plan = _plan(services, scene, current, arms, setup, now)
+        waiting = mirror.waiting(conn, LARGEST_PLAN, hot_only=hot_only)
+        scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
+    current = read_current(services, destination, scene.candidates, scene.known)
+    arms = _new_arms(scene, current.contacts, services)
+    plan = _plan(services, scene, current.contacts, arms, setup, now)
     with services.database.begin() as conn:
         if scene.trial is not None:
             experiments.assign(conn, scene.trial.id, arms, now)
-        _keep(conn, plan, scene, current, now, run_id, releases=rules_of(services) if enrol else None)
-        _drop_quiet(conn, plan, scene, current, now)
-        _note_edits(conn, plan, scene, current)
+        releases = rules_of(services) if enrol else None
+        _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases)
+        _drop_quiet(conn, plan, scene)
+        _remember(conn, plan, scene, current, now)
+        _note_edits(conn, plan, scene, current.contacts)
     return Shown(plan, scene.leads, more=len(scene.waiting) == LARGEST_PLAN)
 
 
@@ -98,21 +101,29 @@ class _Scene:
     past: Past
     gate: Gate
     trial: Experiment | None
+    known: Mapping[str, Contact]
 
 
 def _scene(
-    services: Services, conn: sa.Connection, waiting: Sequence[Waiting], now: datetime, *, enrol: bool
+    services: Services,
+    conn: sa.Connection,
+    waiting: Sequence[Waiting],
+    now: datetime,
+    *,
+    enrol: bool,
+    afresh: bool,
 ) -> _Scene:
     person_ids = [row.person_id for row in waiting]
     mapping = services.mappings.hubspot
     desired = [make_desired(lead, mapping, now) for lead in load_leads(services, conn, person_ids)]
-    past = _past(services, conn, person_ids, now)
-    held = mirror.read(conn, [item.lead.person_id for item in desired])
+    held, memories = mirror.recall(conn, person_ids)
+    past = _past(services, conn, person_ids, memories, now)
     gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
     candidates = [
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
     ]
-    return _Scene(waiting, candidates, len(desired), past, gate, trial)
+    known = {} if afresh else remembered(services, conn, candidates, held, past, gate, now)
+    return _Scene(waiting, candidates, len(desired), past, gate, trial, known)
 
 
 def _plan(
@@ -168,7 +179,13 @@ def limits_of(services: Services) -> Limits:
     return Limits(**{name: values[name] for name in Limits.__slots__})
 
 
-def _past(services: Services, conn: sa.Connection, person_ids: Sequence[int], now: datetime) -> Past:
+def _past(
+    services: Services,
+    conn: sa.Connection,
+    person_ids: Sequence[int],
+    memories: Mapping[int, Memory],
+    now: datetime,
+) -> Past:
     # A list so large that all these leads together could not empty it beyond the limit is not counted out.
     share = max(services.settings.write_back.max_list_leaves, 0.001)
     largest = int(max(len(person_ids), SMALLEST_LIST) / share) + 1
@@ -182,7 +199,7 @@ def _past(services: Services, conn: sa.Connection, person_ids: Sequence[int], no
         enrolments_today=today.get(EnrolInWorkflow.__name__, 0),
         tasks_today=today.get(CreateTask.__name__, 0),
         list_sizes=mirror.list_sizes(conn, managed_lists(services.mappings.hubspot), largest),
-        memories=mirror.memories(conn, person_ids),
+        memories=memories,
     )
 
 
@@ -210,7 +227,7 @@ def _keep(
     releases: str | None,
 ) -> None:
     if plan.changes:
-        changing = {getattr(change, "person_id", None) for change in plan.changes}
+        changing = _changing(plan)
         score_ids = {
             item.lead.person_id: item.lead.score_id
             for item in scene.candidates
@@ -243,19 +260,33 @@ def before_images(changes: Sequence[Change], current: Mapping[str, Contact]) -> 
     return images
 
 
-def _drop_quiet(
-    conn: sa.Connection, plan: Plan, scene: _Scene, current: Mapping[str, Contact], now: datetime
-) -> None:
-    """Leads the plan does not touch are done waiting; what was read of them is remembered."""
-    changing = {getattr(change, "person_id", None) for change in plan.changes}
+def _changing(plan: Plan) -> set[int]:
+    return {getattr(change, "person_id", 0) for change in plan.changes} - {0}
+
+
+def _drop_quiet(conn: sa.Connection, plan: Plan, scene: _Scene) -> None:
+    """Leads the plan does not touch are done waiting."""
+    changing = _changing(plan)
     mirror.drop_waiting(conn, [row for row in scene.waiting if row.person_id not in changing])
-    read = {
-        item.lead.person_id: current[item.lead.contact_id]
+
+
+def _remember(conn: sa.Connection, plan: Plan, scene: _Scene, current: Current, now: datetime) -> None:
+    """What was read is remembered, and of leads that need no change that HubSpot shows their score."""
+    changing = _changing(plan)
+    score_ids = {
+        item.lead.person_id: item.lead.score_id
         for item in scene.candidates
-        if item.lead.contact_id in current and item.lead.person_id not in changing
+        if item.lead.person_id not in changing
     }
-    score_ids = {item.lead.person_id: item.lead.score_id for item in scene.candidates}
-    mirror.save(conn, read, score_ids, now)
+    read: dict[int, Contact] = {}
+    known: dict[int, Contact] = {}
+    for lead in (item.lead for item in scene.candidates if item.lead.contact_id in current.contacts):
+        if lead.contact_id in current.read:
+            read[lead.person_id] = current.contacts[lead.contact_id]
+        elif lead.person_id not in changing:
+            known[lead.person_id] = current.contacts[lead.contact_id]
+    mirror.save(conn, read, score_ids, now, read=True)
+    mirror.save(conn, known, score_ids, now)
 
 
 def _note_edits(conn: sa.Connection, plan: Plan, scene: _Scene, current: Mapping[str, Contact]) -> None:

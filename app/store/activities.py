@@ -37,7 +37,17 @@ OF_PEOPLE = sa.text("""
     WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY occurred_at, kind, fact_key
 """)
 
+COUNTED = sa.text("""
+    SELECT person_id, kind, occurred_at, quantity, coalesce(attributes ->> 'machine', '') = 'true' AS machine
+    FROM activity WHERE person_id = ANY(CAST(:ids AS bigint[]))
+""")
+
 COUNT = sa.text("SELECT count(*) FROM activity")
+
+Attributes = Mapping[str, str | float | bool | None]
+
+_MACHINE: Attributes = {"machine": True}
+_PERSON: Attributes = {}
 
 
 def replace(conn: sa.Connection, activities: Mapping[int, Sequence[Activity]]) -> int:
@@ -76,6 +86,17 @@ def activities_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, l
                 row.attributes,
             )
         )
+    return found
+
+
+def counted_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list[Activity]]:
+    """What counts of each person, in no order, and without what only a receipt needs: for leads by the
+    thousand. Of the attributes only whether it was a machine.
+    """
+    found: dict[int, list[Activity]] = {person_id: [] for person_id in person_ids}
+    for person_id, kind, occurred_at, quantity, machine in conn.execute(COUNTED, {"ids": list(person_ids)}):
+        attributes = _MACHINE if machine else _PERSON
+        found[person_id].append(Activity(kind, "", occurred_at, quantity, (), attributes))
     return found
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.changes import (
     AddToList,
@@ -20,9 +19,27 @@ from app.domain.changes import (
     RemoveFromList,
 )
 from app.store.change_rows import from_row, to_row
+from app.store.encoding import as_json
 from app.store.schema import ledger as table
 
 Before = Mapping[str, Any]
+
+INTEND = sa.text("""
+    INSERT INTO ledger (fingerprint, change_key, kind, person_id, contact_id, subject, change, before,
+        score_id, run_id, state, intended_at, fence)
+    SELECT :fingerprint, change_key, kind, person_id, contact_id, subject, change, nullif(before, 'null'),
+        score_id, :run_id, 'intent', :at, :fence
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
+        change_key text, kind text, person_id bigint, contact_id text, subject text, change jsonb,
+        before jsonb, score_id bigint)
+    ON CONFLICT DO NOTHING
+""")
+SETTLE = sa.text("""
+    UPDATE ledger SET state = d.state, reason = d.reason, settled_at = :at,
+        contact_id = coalesce(nullif(d.contact_id, ''), ledger.contact_id)
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(key text, state text, reason text, contact_id text)
+    WHERE ledger.fingerprint = :fingerprint AND ledger.change_key = d.key
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,64 +84,34 @@ def intend(
     fence: int,
 ) -> None:
     """Write down what is about to be sent. Commit before the call; a change already written down stays."""
-    rows = [_row(fingerprint, change, before, score_ids, at, run_id) | {"fence": fence} for change in changes]
+    rows = [_row(change, before, score_ids) for change in changes]
     if rows:
-        conn.execute(insert(table).on_conflict_do_nothing(), rows)
+        values = {"fingerprint": fingerprint, "at": at, "run_id": run_id, "fence": fence}
+        conn.execute(INTEND, {"rows": as_json(rows), **values})
 
 
-def _row(
-    fingerprint: str,
-    change: Change,
-    before: Mapping[str, Before],
-    score_ids: Mapping[int, int],
-    at: datetime,
-    run_id: int | None,
-) -> dict[str, Any]:
+def _row(change: Change, before: Mapping[str, Before], score_ids: Mapping[int, int]) -> dict[str, Any]:
     person_id = getattr(change, "person_id", None)
     return {
-        "fingerprint": fingerprint,
         "change_key": change.key,
         "kind": type(change).__name__,
         "person_id": person_id,
         "contact_id": getattr(change, "contact_id", None),
         "subject": subject_of(change),
         "change": to_row(change),
-        "before": before.get(change.key, sa.null()),
+        "before": before.get(change.key),
         "score_id": score_ids.get(person_id) if person_id is not None else None,
-        "run_id": run_id,
-        "state": "intent",
-        "intended_at": at,
     }
 
 
 def settle(conn: sa.Connection, fingerprint: str, outcomes: Iterable[Outcome], at: datetime) -> None:
     """Write down what came of each change."""
     rows = [
-        {
-            "of_fingerprint": fingerprint,
-            "of_key": item.key,
-            "to_state": item.status,
-            "to_reason": item.reason,
-            "to_contact": item.contact_id or None,
-            "to_settled": at,
-        }
+        {"key": item.key, "state": item.status, "reason": item.reason, "contact_id": item.contact_id}
         for item in outcomes
     ]
     if rows:
-        conn.execute(
-            sa.update(table)
-            .where(
-                table.c.fingerprint == sa.bindparam("of_fingerprint"),
-                table.c.change_key == sa.bindparam("of_key"),
-            )
-            .values(
-                state=sa.bindparam("to_state"),
-                reason=sa.bindparam("to_reason"),
-                settled_at=sa.bindparam("to_settled"),
-                contact_id=sa.func.coalesce(sa.bindparam("to_contact", type_=sa.Text), table.c.contact_id),
-            ),
-            rows,
-        )
+        conn.execute(SETTLE, {"rows": as_json(rows), "fingerprint": fingerprint, "at": at})
 
 
 def states_of(conn: sa.Connection, fingerprint: str, keys: Sequence[str]) -> dict[str, str]:
@@ -134,6 +121,12 @@ def states_of(conn: sa.Connection, fingerprint: str, keys: Sequence[str]) -> dic
         table.c.change_key == sa.any_(sa.cast(list(keys), sa.ARRAY(sa.Text))),
     )
     return {key: state for key, state in conn.execute(query)}  # noqa: C416 - dict() of rows does not type-check
+
+
+def settled_keys(conn: sa.Connection, fingerprint: str) -> set[str]:
+    """The changes of a plan that need no further look."""
+    query = sa.select(table.c.change_key).where(table.c.fingerprint == fingerprint, table.c.state != "intent")
+    return set(conn.scalars(query))
 
 
 def created_contacts(conn: sa.Connection, fingerprint: str) -> dict[int, str]:

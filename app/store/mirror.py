@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.changes import Contact
 from app.domain.edits import Memory
-from app.store.schema import feature, ledger, unwritten
+from app.store.encoding import as_json
+from app.store.schema import feature, unwritten
 from app.store.schema import mirror as table
 
 LIST_SIZES = sa.text("""
@@ -20,6 +21,58 @@ LIST_SIZES = sa.text("""
         SELECT count(*) FROM (
             SELECT FROM mirror WHERE name = ANY(mirror.lists) LIMIT :at_most) AS members)
     FROM unnest(CAST(:names AS text[])) AS name
+""")
+WAIT = sa.text("""
+    INSERT INTO unwritten (person_id, since, hot)
+    SELECT person_id, :at, hot
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:hot AS boolean[])) AS d(person_id, hot)
+    ON CONFLICT (person_id) DO UPDATE SET
+        since = excluded.since, hot = unwritten.hot OR excluded.hot
+""")
+DROP_WAITING = sa.text("""
+    DELETE FROM unwritten USING unnest(CAST(:ids AS bigint[]), CAST(:stamps AS timestamptz[])) AS seen(id, at)
+    WHERE unwritten.person_id = seen.id AND unwritten.since <= seen.at
+""")
+OF_PEOPLE = sa.text("SELECT * FROM mirror WHERE person_id = ANY(CAST(:ids AS bigint[]))")
+UNSETTLED = sa.text("""
+    SELECT person_id, change -> 'properties' FROM ledger
+    WHERE state = 'intent' AND person_id = ANY(CAST(:ids AS bigint[]))
+""")
+OF_CONTACTS = sa.text("""
+    SELECT * FROM mirror WHERE contact_id = ANY(CAST(:ids AS text[])) AND seen_at IS NOT NULL
+""")
+# Rows are held in the order in which SAVE takes them: two that wait for each other would be ended.
+DOUBT = sa.text("""
+    UPDATE mirror SET seen_at = NULL FROM (
+        SELECT contact_id FROM mirror WHERE contact_id = ANY(CAST(:ids AS text[]))
+        ORDER BY contact_id FOR UPDATE) AS held
+    WHERE mirror.contact_id = held.contact_id
+""")
+READ_SINCE = sa.text("""
+    SELECT person_id FROM mirror
+    WHERE person_id = ANY(CAST(:ids AS bigint[])) AND seen_at IS NOT NULL AND read_at >= :since
+      AND NOT EXISTS (SELECT FROM hint WHERE hint.contact_id = mirror.contact_id)
+      AND NOT EXISTS (
+        SELECT FROM ledger WHERE ledger.person_id = mirror.person_id AND ledger.state = 'intent')
+""")
+NOTE_EDITS = sa.text("""
+    UPDATE mirror SET edited = found
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(person_id bigint, found jsonb)
+    WHERE mirror.person_id = d.person_id AND edited <> found
+""")
+# Who is written to by two people of ours (a shared mailbox) has one row: the last of them stands.
+SAVE = sa.text("""
+    INSERT INTO mirror (contact_id, person_id, properties, lists, score_id, seen_at, read_at, updated_at)
+    SELECT DISTINCT ON (contact_id COLLATE "C") contact_id, person_id, properties,
+        ARRAY(SELECT jsonb_array_elements_text(lists)), score_id, seen_at, :read_at, :at
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
+        contact_id text, person_id bigint, properties jsonb, lists jsonb, score_id bigint,
+        seen_at timestamptz)
+    ORDER BY contact_id COLLATE "C", person_id DESC
+    ON CONFLICT (contact_id) DO UPDATE SET
+        person_id = excluded.person_id, properties = excluded.properties, lists = excluded.lists,
+        score_id = coalesce(excluded.score_id, mirror.score_id), seen_at = excluded.seen_at,
+        read_at = coalesce(excluded.read_at, mirror.read_at), updated_at = excluded.updated_at
 """)
 
 
@@ -36,19 +89,9 @@ def wait(
     conn: sa.Connection, person_ids: Collection[int], at: datetime, *, hot: Collection[int] = ()
 ) -> None:
     """Put leads on the work list of write_back, `hot` ones before the others; the newest moment stays."""
-    rows = [{"person_id": person, "since": at, "hot": person in hot} for person in sorted(person_ids)]
-    if rows:
-        statement = insert(unwritten)
-        conn.execute(
-            statement.on_conflict_do_update(
-                index_elements=[unwritten.c.person_id],
-                set_={
-                    "since": statement.excluded.since,
-                    "hot": sa.or_(unwritten.c.hot, statement.excluded.hot),
-                },
-            ),
-            rows,
-        )
+    if person_ids:
+        ids = sorted(person_ids)
+        conn.execute(WAIT, {"ids": ids, "hot": [person in hot for person in ids], "at": at})
 
 
 def wait_everyone(conn: sa.Connection, at: datetime) -> None:
@@ -82,60 +125,75 @@ def count_waiting(conn: sa.Connection) -> int:
 
 def count(conn: sa.Connection) -> int:
     """How many contacts HubSpot holds something of ours for."""
-    return conn.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    written = sa.select(sa.func.count()).select_from(table).where(table.c.score_id.is_not(None))
+    return conn.execute(written).scalar_one()
 
 
 def drop_waiting(conn: sa.Connection, rows: Iterable[Waiting]) -> None:
     """Take leads off the work list, unless they changed again since they were read."""
-    pairs = [{"of_person": row.person_id, "of_since": row.since} for row in rows]
+    pairs = [(row.person_id, row.since) for row in rows]
     if pairs:
-        conn.execute(
-            sa.delete(unwritten).where(
-                unwritten.c.person_id == sa.bindparam("of_person"),
-                unwritten.c.since <= sa.bindparam("of_since"),
-            ),
-            pairs,
-        )
+        ids, stamps = zip(*pairs, strict=True)
+        conn.execute(DROP_WAITING, {"ids": list(ids), "stamps": list(stamps)})
 
 
 def read(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
-    """Contacts as last written or read, by person."""
-    people = sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))
-    query = sa.select(table).where(table.c.person_id == sa.any_(people))
+    """Contacts as last written or read, by person; `modified_at` only of those that are known to stand so."""
     return {
-        row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists))
-        for row in conn.execute(query)
+        row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists), row.seen_at)
+        for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)})
     }
 
 
-def memories(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Memory]:
-    """What we remember of each person's contact, with what was sent to it and never answered."""
-    people = sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))
-    query = sa.select(ledger.c.person_id, ledger.c.change).where(
-        ledger.c.state == "intent", ledger.c.person_id == sa.any_(people)
-    )
-    unsettled: dict[int, dict[str, set[str]]] = {}
-    for person_id, change in conn.execute(query):
-        for name, value in change.get("properties", {}).items():
-            unsettled.setdefault(person_id, {}).setdefault(name, set()).add(value)
-    rows = conn.execute(sa.select(table).where(table.c.person_id == sa.any_(people)))
+def of_contacts(conn: sa.Connection, contact_ids: Sequence[str]) -> dict[str, Contact]:
+    """Those of these contacts that are known to stand as kept here, by contact id."""
     return {
-        row.person_id: Memory(row.contact_id, row.properties, row.edited, unsettled.get(row.person_id, {}))
-        for row in rows
+        row.contact_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists), row.seen_at)
+        for row in conn.execute(OF_CONTACTS, {"ids": list(contact_ids)})
     }
+
+
+def doubt(conn: sa.Connection, contact_ids: Sequence[str]) -> None:
+    """Somebody else changed these contacts: they are read again before they are written."""
+    if contact_ids:
+        conn.execute(DOUBT, {"ids": list(contact_ids)})
+
+
+def read_since(conn: sa.Connection, person_ids: Sequence[int], since: datetime) -> set[int]:
+    """Those whose contact was read in full since then, was changed by us alone, and is not named by a webhook
+    that waits; nothing that was sent to it is without an answer.
+    """
+    return set(conn.scalars(READ_SINCE, {"ids": list(person_ids), "since": since}))
+
+
+def recall(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[dict[int, Contact], dict[int, Memory]]:
+    """As `read`, and what we remember of each contact we ever wrote to, with what was sent to it and never
+    answered.
+    """
+    held: dict[int, Contact] = {}
+    memories: dict[int, Memory] = {}
+    unsettled = _unsettled(conn, person_ids)
+    for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}):
+        values, sent = row.properties, unsettled.get(row.person_id, {})
+        held[row.person_id] = Contact(row.contact_id, "", values, frozenset(row.lists), row.seen_at)
+        if row.score_id is not None:  # else what stands there is nobody's edit: it stood there before us
+            memories[row.person_id] = Memory(row.contact_id, values, row.edited, sent)
+    return held, memories
+
+
+def _unsettled(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, dict[str, set[str]]]:
+    found: dict[int, dict[str, set[str]]] = {}
+    for person_id, properties in conn.execute(UNSETTLED, {"ids": list(person_ids)}):
+        for name, value in (properties or {}).items():
+            found.setdefault(person_id, {}).setdefault(name, set()).add(value)
+    return found
 
 
 def note_edits(conn: sa.Connection, edits: Mapping[int, Mapping[str, str]]) -> None:
     """Replace what is known of other people's edits, by person: property -> value; {} for none."""
-    rows = [{"of_person": person_id, "found": dict(found)} for person_id, found in sorted(edits.items())]
+    rows = [{"person_id": person_id, "found": dict(found)} for person_id, found in sorted(edits.items())]
     if rows:
-        found = sa.bindparam("found", type_=table.c.edited.type)
-        conn.execute(
-            sa.update(table)
-            .where(table.c.person_id == sa.bindparam("of_person"), table.c.edited != found)
-            .values(edited=found),
-            rows,
-        )
+        conn.execute(NOTE_EDITS, {"rows": as_json(rows)})
 
 
 def list_sizes(conn: sa.Connection, names: Sequence[str], at_most: int) -> dict[str, int]:
@@ -160,25 +218,22 @@ def save(
     contacts: Mapping[int, Contact],
     score_ids: Mapping[int, int],
     at: datetime,
+    *,
+    read: bool = False,
 ) -> None:
-    """Replace what is known of these contacts, by person, with the score their values now show."""
+    """Replace what is known of these contacts, by person, with the score their values now show; who has no
+    score here keeps the one it had. `read`: they were read from HubSpot just now, in full.
+    """
     rows: list[dict[str, Any]] = [
         {
             "contact_id": contact.contact_id,
             "person_id": person_id,
-            "properties": dict(contact.properties),
+            "properties": contact.properties,
             "lists": sorted(contact.lists),
             "score_id": score_ids.get(person_id),
-            "updated_at": at,
+            "seen_at": contact.modified_at,
         }
         for person_id, contact in sorted(contacts.items())
     ]
     if rows:
-        statement = insert(table)
-        conn.execute(
-            statement.on_conflict_do_update(
-                index_elements=[table.c.contact_id],
-                set_={name: statement.excluded[name] for name in rows[0] if name != "contact_id"},
-            ),
-            rows,
-        )
+        conn.execute(SAVE, {"rows": as_json(rows), "at": at, "read_at": at if read else None})

@@ -23,6 +23,10 @@ RESULTS = sa.text("""
     SELECT result -> CAST(:key AS text) FROM run WHERE job = :job AND result ? CAST(:key AS text)
     ORDER BY id DESC LIMIT :limit
 """)
+LAST_COMPLETE = sa.text("""
+    SELECT started_at FROM run WHERE job = :job AND error IS NULL AND result @> '{"complete": true}'
+    ORDER BY id DESC LIMIT 1
+""")
 RECENT = sa.text(f"{COLUMNS} ORDER BY id DESC LIMIT :limit")
 
 
@@ -80,3 +84,9 @@ def last_results(conn: sa.Connection, job: str, key: str, limit: int) -> list[An
 def recent(conn: sa.Connection, limit: int) -> list[Run]:
     """The newest runs of all jobs, newest first."""
     return [Run(*row) for row in conn.execute(RECENT, {"limit": limit})]
+
+
+def last_complete(conn: sa.Connection, job: str) -> datetime | None:
+    """When the newest run of this job that came to its end began."""
+    began: datetime | None = conn.scalar(LAST_COMPLETE, {"job": job})
+    return began

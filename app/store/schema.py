@@ -139,6 +139,7 @@ observation = sa.Table(
 )
 # A webinar run that changes (its end becomes known) touches everybody who was there.
 sa.Index("ix_observation_text", observation.c.id, postgresql_where=sa.text("attributes ->> 'text' <> ''"))
+sa.Index("ix_observation_inbox", observation.c.inbox_id, postgresql_where=observation.c.inbox_id.is_not(None))
 sa.Index("ix_observation_scope", observation.c.scope, postgresql_where=observation.c.scope != "")
 
 occurrence = sa.Table(
@@ -406,6 +407,12 @@ mirror = sa.Table(
     sa.Column(
         "edited", JSONB, nullable=False, server_default="{}", comment="property -> what a person set instead"
     ),
+    sa.Column(
+        "seen_at",
+        Stamp,
+        comment="last modified, by HubSpot, when the contact stood as kept here; null: not known to stand so",
+    ),
+    sa.Column("read_at", Stamp, comment="when it was last read from HubSpot in full"),
 )
 
 # What a person decided for the whole installation: writes paused, rules released.

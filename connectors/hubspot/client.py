@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from connectors.http import LONGEST_CALL, Answer, CallLimit, HttpSession, RateLimit
+from connectors.http import LONGEST_CALL, Answer, CallLimit, HttpSession, RateLimit, WindowLimit
 from connectors.hubspot.day_budget import DayBudget, Spending
 from connectors.hubspot.errors import explain
 from connectors.hubspot.paths import BatchVerb, ObjectType, Paths
@@ -21,19 +21,30 @@ SEARCHES_PER_SECOND = 4
 
 BURST_CALLS = 190
 
-BURST_SECONDS = 10.1
-"""HubSpot counts over 10 s as calls arrive; the tenth more covers calls that overtake each other."""
+BURST_SECONDS = 10.2
+"""HubSpot counts over 10 s as calls arrive; the fifth more covers calls that overtake each other."""
+
+NEARLY_FULL = 1
+"""Calls left in HubSpot's window at which the next one waits."""
+
+MOMENT = 0.15
+"""Seconds it waits: three places of the window."""
 
 BATCH = 100
+
+
+def calls_of(limit: int, share: float) -> int:
+    """Our share of a limit, in whole calls."""
+    return max(1, int(limit * share + 1e-9))
 
 
 class HubSpotClient:
     """Signed, limited, retried calls to one portal. `close` it at the end.
 
-    `burst` holds the plan's limit over BURST_SECONDS (100 calls on Free and Starter, 190 above), `searches`
-    SEARCHES_PER_SECOND; several processes that call one portal must share both. `guard` is asked last before
-    each call and may refuse it, as `spending` does when the day's calls run low; one that may change
-    something is over `write_within` seconds of that.
+    `burst` holds our `share` of the plan's limit over BURST_SECONDS (of 100 calls on Free and Starter, 190
+    above; it follows what HubSpot's answers say), `searches` SEARCHES_PER_SECOND; several processes that call
+    one portal must share both. `guard` is asked last before each call and may refuse it, as `spending` does
+    when the day's calls run low; one that may change something is over `write_within` seconds of that.
     """
 
     def __init__(
@@ -42,7 +53,8 @@ class HubSpotClient:
         base_url: str = "https://api.hubapi.com",
         api_version: str = "2026-09",
         *,
-        burst: CallLimit | None = None,
+        burst: WindowLimit | None = None,
+        share: float = 1.0,
         searches: CallLimit | None = None,
         guard: CallLimit | None = None,
         write_within: float = LONGEST_CALL,
@@ -61,6 +73,8 @@ class HubSpotClient:
             sleep=sleep,
         )
         self._burst = burst or RateLimit(BURST_CALLS, BURST_SECONDS, sleep=sleep)
+        self._share = share
+        self._told = ""
         self._write_within = write_within
         self._spending = spending or Spending(DayBudget(keep_free=0), background=False)
         self._limits = (self._burst, self._spending, *((guard,) if guard else ()))
@@ -117,4 +131,16 @@ class HubSpotClient:
         within = LONGEST_CALL if method == "GET" else self._write_within
         answer = self.session.call(method, path, limits=self._limits, within=within, **request)
         self._spending.budget.note(answer.headers)
+        self._heed(answer.headers)
         return answer
+
+    def _heed(self, headers: Mapping[str, str]) -> None:
+        """A portal that allows less than we were set to is believed from its first answer on. One whose
+        window is nearly full, by others or by calls that were long on their way, is given a moment.
+        """
+        told, left = (headers.get(f"X-HubSpot-RateLimit-{name}", "") for name in ("Max", "Remaining"))
+        if told != self._told and told.isdecimal():
+            self._told = told
+            self._burst.at_most(calls_of(int(told), self._share))
+        if left.isdecimal() and int(left) <= NEARLY_FULL:
+            self._burst.hold(MOMENT)

@@ -26,6 +26,7 @@ from connectors.hubspot.find_applied import find_applied
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.records import read_rows, values_of
 from connectors.hubspot.schema import Schema
+from connectors.hubspot.times import from_iso
 from connectors.hubspot.write_contacts import create_contacts, set_properties
 from connectors.hubspot.write_enrolments import enrol
 from connectors.hubspot.write_lists import write_memberships
@@ -78,7 +79,8 @@ class HubSpotDestination:
         for contact_id, row in zip(found, rows, strict=True):
             lists = frozenset(names[each] for each in joined.get(contact_id, ()) if each in names)
             email = row["properties"].get("email") or ""
-            contacts[contact_id] = Contact(contact_id, email, values_of(row, properties), lists)
+            values, modified_at = values_of(row, properties), from_iso(row["updatedAt"])
+            contacts[contact_id] = Contact(contact_id, email, values, lists, modified_at)
         return contacts
 
     def _told_lists(self) -> dict[str, Mapping[str, Any]]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from app.domain.changes import Change, Outcome
 from app.domain.errors import BadRecord
 from connectors.hubspot.errors import reason_of
+from connectors.hubspot.times import from_iso
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Change)
+
+NOT_TOLD: tuple[str, datetime | None] = ("", None)
+"""What an answer says of a record it does not name."""
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -73,12 +78,12 @@ def judged(
     for position, change in enumerate(batch):
         names = (trace(position), subject(change).lower())
         reason = next((faults[name] for name in names if name in faults), "")
-        contact_id = next((results[name] for name in names if name in results), "")
+        contact_id, modified_at = next((results[name] for name in names if name in results), NOT_TOLD)
         reason = reason or ("" if contact_id else nameless)
         if reason:
             yield change, Outcome(change.key, "rejected", reason)
         else:
-            yield change, Outcome(change.key, "done", contact_id=contact_id)
+            yield change, Outcome(change.key, "done", contact_id=contact_id, modified_at=modified_at)
 
 
 def _faults(answer: Mapping[str, Any]) -> tuple[dict[str, str], str]:
@@ -94,15 +99,16 @@ def _faults(answer: Mapping[str, Any]) -> tuple[dict[str, str], str]:
     return faults, nameless
 
 
-def _results(answer: Mapping[str, Any]) -> dict[str, str]:
-    """The record's id by every name the results give it."""
-    found: dict[str, str] = {}
+def _results(answer: Mapping[str, Any]) -> dict[str, tuple[str, datetime | None]]:
+    """The record's id and when it was modified, by every name the results give it."""
+    found: dict[str, tuple[str, datetime | None]] = {}
     for result in answer.get("results") or ():
-        record_id = str(result["id"])
+        record_id, modified_at = str(result["id"]), result.get("updatedAt")
+        told = record_id, from_iso(modified_at) if modified_at else None
         email = (result.get("properties") or {}).get("email")
         for name in (result.get("objectWriteTraceId"), email, record_id):
             if name:
-                found[str(name).lower()] = record_id
+                found[str(name).lower()] = told
     return found
 
 

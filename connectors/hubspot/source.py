@@ -24,7 +24,8 @@ OWNERS_PAGE = 100
 
 
 class HubSpotSource:
-    """The PullSource and ContactReader of HubSpot. The properties to read come from mappings.
+    """The PullSource and ContactReader of HubSpot. The properties to read come from mappings; `watched` are
+    those of ours, read again wherever a contact changed.
 
     A contact's or deal's payload is HubSpot's own object; a deal's gains `contact_ids`. An e-mail event is
     a row of the portal's log, or the step of a counter as email_counters.py tells it.
@@ -47,13 +48,15 @@ class HubSpotSource:
         contact_properties: Sequence[str],
         deal_properties: Sequence[str],
         *,
+        watched: Sequence[str] = (),
         calls_per_10_seconds: int = 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
         self._calls_per_10_seconds = calls_per_10_seconds
         self._clock = clock
-        self._contacts = Walked("contacts", "lastmodifieddate", tuple(contact_properties))
+        asked, extra = tuple(contact_properties), tuple(watched)
+        self._contacts = Walked("contacts", "lastmodifieddate", asked, extra)
         self._deals = Walked("0-3", "hs_lastmodifieddate", tuple(deal_properties))
 
     def check(self) -> list[Problem]:
@@ -103,7 +106,7 @@ class HubSpotSource:
 
     def read_records(self, contact_ids: Sequence[str]) -> Iterator[Record]:
         """The contacts as they are now, shaped as in the contacts stream; unknown ids are left out."""
-        rows = read_rows(self._client, "contacts", contact_ids, self._contacts.asked)
+        rows = read_rows(self._client, "contacts", contact_ids, self._contacts.asked_of_changed)
         return (Record("hubspot", "contacts", row) for row in rows)
 
     def _mail_problems(self) -> Iterator[Problem]:

@@ -33,15 +33,22 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What is walked: the object type, its own name for "last modified", and the properties wanted."""
+    """What is walked: the object type, its own name for "last modified", and the properties wanted; those
+    `watched` are asked for only where something changed.
+    """
 
     object_type: ObjectType
     modified: str
     properties: tuple[str, ...]
+    watched: tuple[str, ...] = ()
 
     @property
     def asked(self) -> list[str]:
         return list(dict.fromkeys((*self.properties, self.modified, "hs_object_id")))
+
+    @property
+    def asked_of_changed(self) -> list[str]:
+        return list(dict.fromkeys((*self.asked, *self.watched)))
 
 
 def walk(
@@ -132,7 +139,7 @@ def _search(client: HubSpotClient, walked: Walked, since: datetime, after_id: st
     query = {
         "filterGroups": [{"filters": filters}],
         "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-        "properties": walked.asked,
+        "properties": walked.asked_of_changed,
         "limit": SEARCH_PAGE,
         "after": "0",
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.domain.changes import CreateContact, EnrolInWorkflow, Outcome, SetProperties
 from connectors.hubspot.client import BATCH, HubSpotClient
+from connectors.hubspot.in_flight import write_together
 from connectors.hubspot.packing import batches, trace, write_batch
 from connectors.hubspot.records import read_by_email
 
@@ -16,9 +17,11 @@ def set_properties(client: HubSpotClient, run: Iterable[SetProperties]) -> Itera
     def send(batch: Sequence[SetProperties]) -> Any:
         return _update(client, [(change.contact_id, change.properties) for change in batch])
 
-    for batch in batches(run, BATCH, _contact_id):
-        for _, outcome in write_batch(batch, send, _contact_id):
-            yield replace(outcome, contact_id="")
+    def write(batch: Sequence[SetProperties]) -> Iterator[tuple[SetProperties, Outcome]]:
+        return write_batch(batch, send, _contact_id)
+
+    for _, outcome in write_together(batches(run, BATCH, _contact_id), write, _contact_id):
+        yield replace(outcome, contact_id="")
 
 
 def set_triggers(
@@ -39,14 +42,16 @@ def create_contacts(client: HubSpotClient, run: Iterable[CreateContact]) -> Iter
     def send(batch: Sequence[CreateContact]) -> Any:
         return client.batch("contacts", "upsert", {"inputs": [_upsert(*item) for item in enumerate(batch)]})
 
-    for batch in batches(run, BATCH, _email):
-        judged = list(write_batch(batch, send, _email))
-        yield from _with_contact_ids(client, judged)
+    def write(batch: Sequence[CreateContact]) -> Iterator[tuple[CreateContact, Outcome]]:
+        return _with_contact_ids(client, list(write_batch(batch, send, _email)))
+
+    for _, outcome in write_together(batches(run, BATCH, _email), write, _email):
+        yield outcome
 
 
 def _with_contact_ids(
     client: HubSpotClient, judged: Sequence[tuple[CreateContact, Outcome]]
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[CreateContact, Outcome]]:
     """An answer that names neither our trace id nor the address leaves the id to be read."""
     unknown = [
         change.email for change, outcome in judged if outcome.status == "done" and not outcome.contact_id
@@ -54,7 +59,7 @@ def _with_contact_ids(
     rows = read_by_email(client, unknown, []) if unknown else {}
     for change, outcome in judged:
         row = rows.get(change.email.lower())
-        yield replace(outcome, contact_id=str(row["id"])) if row else outcome
+        yield change, replace(outcome, contact_id=str(row["id"])) if row else outcome
 
 
 def _update(client: HubSpotClient, wanted: Sequence[tuple[str, Any]]) -> Any:

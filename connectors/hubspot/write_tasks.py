@@ -8,6 +8,7 @@ from typing import Any
 
 from app.domain.changes import CreateTask, Outcome
 from connectors.hubspot.client import BATCH, HubSpotClient
+from connectors.hubspot.in_flight import write_together
 from connectors.hubspot.packing import chunks, trace, write_batch
 from connectors.hubspot.times import to_iso
 
@@ -22,9 +23,15 @@ def create_tasks(client: HubSpotClient, run: Iterable[CreateTask]) -> Iterator[O
         inputs = [_input(position, change) for position, change in enumerate(batch)]
         return client.batch("tasks", "create", {"inputs": inputs}, repeatable=False)
 
-    for batch in chunks(run, BATCH):
-        for change, outcome in write_batch(batch, send, lambda change: change.key):
-            yield Outcome(change.key, outcome.status, outcome.reason)
+    def write(batch: Sequence[CreateTask]) -> Iterator[tuple[CreateTask, Outcome]]:
+        return write_batch(batch, send, _key)
+
+    for change, outcome in write_together(chunks(run, BATCH), write, _key):
+        yield Outcome(change.key, outcome.status, outcome.reason)
+
+
+def _key(change: CreateTask) -> str:
+    return change.key
 
 
 def mark(key: str) -> str:

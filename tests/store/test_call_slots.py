@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import sqlalchemy as sa
 
 from app.store.call_slots import SharedLimit
@@ -37,3 +39,37 @@ def test_limits_of_other_names_are_apart(database: sa.Engine) -> None:
     for name in ("one", "two", "three"):
         SharedLimit(database, name, 1, 60.0, sleep=slept.append).wait()
     assert slept == []
+
+
+def test_a_call_that_is_made_late_is_booked_at_the_moment_it_is_made(database: sa.Engine) -> None:
+    moments = iter([0.0, 0.0, 0.0, 0.0, 61.0])  # a second after the minute that was to be waited
+    limit = SharedLimit(database, "vendor", 1, 60.0, sleep=lambda _seconds: None, clock=lambda: next(moments))
+    limit.wait()
+    with database.connect() as conn:
+        first = conn.scalar(sa.text("SELECT max(at) FROM call_slot"))
+    limit.wait()
+    with database.connect() as conn:
+        second = conn.scalar(sa.text("SELECT max(at) FROM call_slot"))
+        booked = conn.scalar(sa.text("SELECT count(*) FROM call_slot"))
+    assert booked == 2
+    assert (second - first).total_seconds() < 50, "moved from its place a minute on to now, when it was made"
+
+
+def test_a_vendor_that_allows_less_is_believed_and_more_is_never_taken(database: sa.Engine) -> None:
+    slept: list[float] = []
+    limit = SharedLimit(database, "vendor", 3, 60.0, sleep=slept.append)
+    limit.at_most(2)
+    for _ in range(3):
+        limit.wait()
+    assert len(slept) == 1
+    limit.at_most(100)
+    limit.wait()
+    assert len(slept) == 2
+
+
+def test_threads_of_one_process_book_over_one_connection(database: sa.Engine) -> None:
+    limit = SharedLimit(database, "vendor", 100, 60.0)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: limit.wait(), range(40)))
+    with database.connect() as conn:
+        assert conn.scalar(sa.text("SELECT count(*) FROM call_slot")) == 40

@@ -1,0 +1,254 @@
+"""One lot of a plan: intents before the calls, outcomes after them; what is settled is not repeated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from app.domain.changes import (
+    AddToList,
+    Change,
+    Contact,
+    CreateContact,
+    CreateTask,
+    EnrolInWorkflow,
+    EnsureList,
+    EnsureProperty,
+    Outcome,
+    RemoveFromList,
+    SetProperties,
+)
+from app.domain.errors import TryLater
+from app.domain.records import IdentityKey
+from app.pipeline.write_back import destination_of
+from app.services import Services
+from app.store import ledger, mirror, people, writer
+from app.store.plans import StoredPlan
+
+CALLS = 20
+"""Calls in a lot: about a second at HubSpot's limit, and so long hot leads wait."""
+
+LOT = 10_000
+"""Changes in a lot, however few calls they take."""
+
+WRITER_WAIT = timedelta(seconds=2)
+"""How long to stand back while another process writes; most plans take less."""
+
+_A_CALL_EACH = 100
+_COST: Mapping[type, int] = {EnsureProperty: 100, EnsureList: 100, AddToList: 0, RemoveFromList: 0}
+"""Hundredths of a call that a change takes; 1 where a hundred share one, none where a whole list does."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What came of a plan: outcomes by kind, and whether it went to its end."""
+
+    fingerprint: str
+    done: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    superseded: Counter[str] = field(default_factory=Counter)
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Changes whose intents are written down. `unsure` ones may have been made before a crash; `outcomes` are
+    those known so far.
+    """
+
+    changes: Sequence[Change]
+    unsure: Sequence[Change]
+    outcomes: list[Outcome]
+
+    @property
+    def makes_contacts(self) -> bool:
+        return any(isinstance(change, CreateContact) for change in self.changes)
+
+
+def lots_of(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    """Lots in canonical order. New contacts come in lots of their own: later changes need their ids."""
+    lot: list[Change] = []
+    cost = 0
+    for change in changes:
+        full = len(lot) == LOT or cost >= CALLS * _A_CALL_EACH
+        if lot and (full or isinstance(lot[-1], CreateContact) != isinstance(change, CreateContact)):
+            yield lot
+            lot, cost = [], 0
+        lot.append(change)
+        cost += _cost(change)
+    if lot:
+        yield lot
+
+
+def _cost(change: Change) -> int:
+    if isinstance(change, EnrolInWorkflow):
+        return 2 * _A_CALL_EACH if change.v2_workflow_id else 2
+    return _COST.get(type(change), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The carrying out of one plan by the writer that holds `fence`, for one run."""
+
+    services: Services
+    stored: StoredPlan
+    fence: int
+    run_id: int | None
+    applied: Applied
+
+    def begin(self, part: Sequence[Change]) -> Lot:
+        """Skip what is settled, commit the rest as intents. Raises TryLater where another process took
+        over the writing.
+        """
+        services, stored, fingerprint = self.services, self.stored, self.stored.plan.fingerprint
+        with services.database.begin() as conn:
+            if not writer.holds(conn, self.fence):
+                raise TryLater("another process took over the writing to HubSpot", WRITER_WAIT)
+            states = ledger.states_of(conn, fingerprint, [change.key for change in part])
+            created = ledger.created_contacts(conn, fingerprint)
+            begun = [change for change in part if states.get(change.key, "intent") == "intent"]
+            todo = [_with_contact(change, created) for change in begun]
+            ids = people_of(todo)
+            shown, once = mirror.score_ids(conn, ids), ledger.done_once(conn, ids)
+            outcomes = list(_not_to_be_sent(todo, stored, shown))
+            known = {*states, *(outcome.key for outcome in outcomes)}
+            outcomes += _done_elsewhere([item for item in todo if item.key not in known], *once)
+            ledger.intend(
+                conn,
+                fingerprint,
+                todo,
+                stored.before,
+                stored.score_ids,
+                services.clock(),
+                self.run_id,
+                self.fence,
+            )
+        # A contact is upserted by its address: repeating is safe and tells its id, which reading would not.
+        unsure = [item for item in todo if item.key in states and not isinstance(item, CreateContact)]
+        return Lot(todo, unsure, outcomes)
+
+    def send(self, lot: Lot) -> None:
+        """Find what was made before a crash, and make the rest; the lot gathers the outcomes."""
+        destination = destination_of(self.services)
+        found = destination.find_applied(lot.unsure) if lot.unsure else set()
+        lot.outcomes.extend(Outcome(change.key, "done") for change in lot.unsure if change.key in found)
+        settled = {outcome.key for outcome in lot.outcomes}
+        for outcome in destination.apply(change for change in lot.changes if change.key not in settled):
+            lot.outcomes.append(outcome)
+
+    def settle(self, lot: Lot) -> None:
+        """Write down what came of the lot so far."""
+        now = self.services.clock()
+        by_key = {change.key: change for change in lot.changes}
+        done: list[tuple[Change, Outcome]] = []
+        for outcome in lot.outcomes:
+            change = by_key[outcome.key]
+            counter: Counter[str] = getattr(self.applied, outcome.status)
+            counter[type(change).__name__] += 1
+            if outcome.status == "done":
+                done.append((change, outcome))
+        with self.services.database.begin() as conn:
+            ledger.settle(conn, self.stored.plan.fingerprint, lot.outcomes, now)
+            # A newer plan left out what this one had begun: the lead is looked at once more.
+            skipped = [by_key[item.key] for item in lot.outcomes if item.status == "superseded"]
+            mirror.wait(conn, set(people_of(skipped)) - {0}, now)
+            _remember(conn, done, self.stored.score_ids, now)
+
+
+def _not_to_be_sent(
+    todo: Sequence[Change], stored: StoredPlan, shown: Mapping[int, int]
+) -> Iterator[Outcome]:
+    """Changes of a lead whose contact could not be made, or shows a newer score than the plan's by now."""
+    for change in todo:
+        person_id = getattr(change, "person_id", 0)
+        if _lost(change):
+            yield Outcome(change.key, "rejected", "its contact could not be created")
+        elif shown.get(person_id, 0) > stored.score_ids.get(person_id, 0):
+            yield Outcome(change.key, "superseded", "HubSpot shows a newer score by now")
+
+
+def _done_elsewhere(
+    fresh: Sequence[Change], enrolled: Collection[tuple[int, str]], task_keys: Collection[str]
+) -> Iterator[Outcome]:
+    """What happens once per lead and another plan has done, or begun, since this one was made."""
+    for change in fresh:
+        match change:
+            case EnrolInWorkflow() if (change.person_id, change.workflow) in enrolled:
+                yield Outcome(change.key, "superseded", "another plan enrolled this lead")
+            case CreateTask() if change.key in task_keys:
+                yield Outcome(change.key, "superseded", "another plan made this task")
+            case _:
+                pass
+
+
+def people_of(changes: Sequence[Change]) -> list[int]:
+    return sorted({getattr(change, "person_id", 0) for change in changes})
+
+
+def _lost(change: Change) -> bool:
+    return not isinstance(change, CreateContact) and getattr(change, "contact_id", None) == ""
+
+
+def _with_contact(change: Change, created: Mapping[int, str]) -> Change:
+    """A change planned before its contact existed, now with the contact's id."""
+    match change:
+        case SetProperties() | AddToList() | RemoveFromList() | EnrolInWorkflow() | CreateTask():
+            contact_id = change.contact_id or created.get(change.person_id) or ""
+            return replace(change, contact_id=contact_id)
+        case _:
+            return change
+
+
+def _remember(
+    conn: sa.Connection,
+    done: Sequence[tuple[Change, Outcome]],
+    score_ids: Mapping[int, int],
+    now: datetime,
+) -> None:
+    """Fold what was written into our memory of HubSpot, and link new contacts to their people."""
+    created = [(change, outcome) for change, outcome in done if isinstance(change, CreateContact)]
+    keysets = [
+        (IdentityKey("hubspot", "contact_id", outcome.contact_id), IdentityKey("any", "email", change.email))
+        for change, outcome in created
+    ]
+    people.resolve(conn, keysets, now)
+    new_ids = {change.person_id: outcome.contact_id for change, outcome in created}
+    changes = [change for change, _ in done if not isinstance(change, (EnsureProperty, EnsureList))]
+    outcomes = {change.key: outcome for change, outcome in done}
+    held = mirror.read(conn, sorted({change.person_id for change in changes}))
+    for change in changes:
+        contact_id = new_ids.get(change.person_id) or str(getattr(change, "contact_id", ""))
+        contact = held.get(change.person_id) or Contact(contact_id, "", {})
+        held[change.person_id] = _stamped(_after(contact, change), change, outcomes[change.key])
+    mirror.save(conn, held, score_ids, now)
+
+
+def _stamped(contact: Contact, change: Change, outcome: Outcome) -> Contact:
+    """As new as HubSpot says it is; a contact we were not sure of stays so."""
+    if contact.modified_at is None or not isinstance(change, SetProperties | EnrolInWorkflow):
+        return contact
+    return replace(contact, modified_at=outcome.modified_at)
+
+
+def _after(contact: Contact, change: Change) -> Contact:
+    """The contact as it stands once `change` is done."""
+    match change:
+        case SetProperties() | CreateContact():
+            return replace(contact, properties={**contact.properties, **change.properties})
+        case AddToList():
+            return replace(contact, lists=contact.lists | {change.list_name})
+        case RemoveFromList():
+            return replace(contact, lists=contact.lists - {change.list_name})
+        case EnrolInWorkflow():
+            stamp = {change.trigger_property: str(change.triggered_at)}
+            return replace(
+                contact,
+                properties={**contact.properties, **stamp},
+                lists=contact.lists | {change.list_name},
+            )
+        case _:
+            return contact
