@@ -244,7 +244,13 @@ feature = sa.Table(
     sa.Column("person_id", Id, primary_key=True, autoincrement=False),
     sa.Column("values", JSONB, nullable=False),
     sa.Column("computed_at", Stamp, nullable=False),
+    # Of the release before, as is the index: in `standing` now. A trigger keeps watch while they are here.
+    sa.Column(
+        "standing", sa.Double, comment="what ranks the lead: probability, or a hundredth of its points"
+    ),
+    sa.Column("due_at", Stamp, comment="when time alone changes what is printed of the score"),
 )
+sa.Index("ix_feature_due", feature.c.due_at, postgresql_where=feature.c.due_at.is_not(None))
 
 # What a lead's facts come to, packed: scoring again because time passed, or by another model, reads no facts.
 summary = sa.Table(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.domain.summary import summary_key
 from app.pipeline import understand
-from app.pipeline.understand import rescore_after
+from app.pipeline.understand import rescore_after, rescore_due
 from app.services import Services
 from app.store import people, scores, summaries
 from tests.line import Moment
@@ -67,3 +67,30 @@ def test_a_score_from_newer_facts_stands_against_one_by_the_summary_read_before(
     score_all(services)
     with services.database.begin() as conn:
         assert summaries.hold_unchanged(conn, read_before, ids) == set(ids) - {first}
+
+
+RELEASE_BEFORE = sa.text("""
+    INSERT INTO feature (person_id, values, standing, due_at, computed_at)
+    SELECT person_id, values, 0.05, :at, :at FROM feature
+    ON CONFLICT (person_id) DO UPDATE SET
+        values = excluded.values, standing = excluded.standing, due_at = excluded.due_at,
+        computed_at = excluded.computed_at
+""")
+
+
+def test_whom_the_release_before_scored_after_a_rollback_is_scored_again_from_the_facts(
+    services: Services, clock: Moment
+) -> None:
+    now = clock()
+    keep(services, profile(1, now, now), act(1, 1, now))
+    score_all(services)
+    assert rescore_due(services, now).leads == 0
+    keep(services, act(1, 2, now))
+    with services.database.begin() as conn:
+        conn.execute(RELEASE_BEFORE, {"at": now})
+        people.untouch(conn, people.take_touched(conn, 9))
+    assert rescore_due(services, now).changed == 1
+    with services.database.connect() as conn:
+        [person_id] = scores.all_person_ids(conn, 0, 9)
+        assert scores.latest(conn, [person_id])[person_id].score.engagement == 6
+    assert rescore_due(services, now).leads == 0

@@ -39,8 +39,20 @@ INSERT INTO standing (person_id, standing, due_at, value, band, method, engageme
         SELECT * FROM score WHERE score.person_id = f.person_id ORDER BY score.id DESC LIMIT 1) AS s ON true;
 CREATE INDEX ix_standing_due ON standing (due_at) WHERE due_at IS NOT NULL;
 
-ALTER TABLE feature DROP COLUMN standing;
-ALTER TABLE feature DROP COLUMN due_at;
+-- The release before this one keeps both in feature, and knows no summaries. When it scores a lead, after a
+-- rollback, the lead is due again for this one, from its facts. Goes with the two columns.
+CREATE FUNCTION scored_by_the_release_before() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM summary WHERE person_id = NEW.person_id;
+    INSERT INTO standing (person_id, due_at) VALUES (NEW.person_id, NEW.computed_at)
+        ON CONFLICT (person_id) DO UPDATE SET due_at = excluded.due_at, method = NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER scored_before AFTER INSERT ON feature FOR EACH ROW
+    WHEN (NEW.standing IS NOT NULL OR NEW.due_at IS NOT NULL)
+    EXECUTE FUNCTION scored_by_the_release_before();
+CREATE TRIGGER scored_again_before AFTER UPDATE OF standing, due_at ON feature FOR EACH ROW
+    EXECUTE FUNCTION scored_by_the_release_before();
 
 CREATE TABLE unscored (
     person_id bigint NOT NULL,
