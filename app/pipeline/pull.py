@@ -64,8 +64,8 @@ def pull_source(
 
 @dataclass
 class _Turns:
-    """The turns of one source's streams: what each brought, and the last problem met on the way. A stream that
-    cannot be read just now keeps no other from its turn; two in a row mean that the vendor is away.
+    """The turns of one source's streams: what each brought, and the last problem met on the way. A stream
+    that cannot be read just now keeps no other from its turn; two in a row mean that the vendor is away.
     """
 
     services: Services
