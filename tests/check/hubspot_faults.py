@@ -81,6 +81,13 @@ ACCOUNT = [
         for scope, effect in (NEEDED | WANTED).items()
     ),
     Fault(
+        "scope content is missing",
+        _without("content"),
+        "hubspot",
+        "mail activity is read from each contact's counters",
+        "add the scope content",
+    ),
+    Fault(
         "a service key without a scope",
         _without(LISTS, tells=False),
         "hubspot",
@@ -110,6 +117,7 @@ ACCOUNT = [
         "hubspot",
         "calls are left: look",
         "for another app",
+        lines=2,
     ),
     Fault(
         "the day's calls used up to the reserve",
@@ -119,7 +127,7 @@ ACCOUNT = [
         "it goes on after midnight",
         lines=2,
     ),
-    Fault("our clock is off", _clock_ahead, "clock", "240 s behind HubSpot's", "mend it"),
+    Fault("our clock is off", _clock_ahead, "clock", "s behind HubSpot's", "mend it"),
 ]
 
 # --- properties and lists ---------------------------------------------------------------------------------
