@@ -53,6 +53,15 @@ def test_a_kind_may_fade_at_its_own_pace():
     assert engagement([act("referral", timedelta(days=60))], slow, NOW).total == 7.5
 
 
+def test_each_kind_has_its_own_share():
+    found = engagement([act("referral", timedelta(30)), act("email_click", key="b")], ENGAGEMENT, NOW)
+    assert found.by_kind == {"email_click": 3, "referral": 7.5}
+    kinds = {**ENGAGEMENT.kinds, "referral": KindRule(15, 3, half_life_days=60)}
+    slow = replace(ENGAGEMENT, kinds=kinds)
+    found = engagement([act("referral", timedelta(60)), act("email_click", timedelta(30), "b")], slow, NOW)
+    assert found.by_kind == pytest.approx({"email_click": 1.5, "referral": 7.5})
+
+
 def test_no_activity_is_no_engagement():
     assert engagement([], ENGAGEMENT, NOW).total == 0
     assert engagement([], PER_EVENT, NOW).total == 0

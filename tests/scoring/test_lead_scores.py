@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,9 +15,10 @@ from app.domain.features import FEATURES, is_number
 from app.domain.records import Features, Reason
 from app.domain.scoring.lead_scores import LeadColumns, ModelRules, ScoredLead, score_by_model
 from app.domain.scoring.lead_table import lead_table
+from app.domain.scoring.learners import TreePart
 from app.domain.scoring.points import wording
 from app.domain.standing import printed
-from tests.scoring.lead_model import MAPPINGS, TABLE, model_rules
+from tests.scoring.lead_model import MAPPINGS, TABLE, blended_rules, features, model_rules
 
 
 @pytest.fixture(scope="module", name="rules")
@@ -74,3 +78,32 @@ def test_an_unknown_value_is_shown_as_such_and_an_old_feature_by_its_code(rules:
     known = Reason("model.job_title", 3, "fit", "–")
     assert wording(known, "es", MAPPINGS.scoring) == "Cargo: –"
     assert wording(Reason("model.gone", 3, "fit", "x"), "en", MAPPINGS.scoring) == "model.gone"
+
+
+def trees_alone() -> ModelRules:
+    rules = blended_rules()
+    trees = tuple(part for part in rules.model.parts if isinstance(part, TreePart))
+    return replace(rules, model=replace(rules.model, parts=trees))
+
+
+@pytest.mark.parametrize("made", [model_rules, blended_rules, trees_alone])
+def test_down_to_its_level_a_fading_lead_is_printed_the_same(made: Callable[[], ModelRules]) -> None:
+    rules, chance = made(), np.random.default_rng(11)
+    rows = [features(chance) for _ in range(60)]
+    totals = [float(row["engagement_score"] or 0) for row in rows]
+    levels = score_by_model(columns_at(rows, totals), [None] * len(rows), rules).levels
+    assert min(totals[place] - level for place, level in levels.items()) >= 0
+    for share in np.linspace(0, 0.999, 40):
+        faded = [total + share * (levels[place] - total) for place, total in enumerate(totals)]
+        found = score_by_model(columns_at(rows, faded), [None] * len(rows), rules).scores
+        now = score_by_model(columns_at(rows, totals), [None] * len(rows), rules).scores
+        assert [printed(found[place]) for place in levels] == [printed(now[place]) for place in levels]
+
+
+def columns_at(rows: list[Features], totals: list[float]) -> LeadColumns:
+    moved = [{**row, "engagement_score": total} for row, total in zip(rows, totals, strict=True)]
+    leads = [
+        ScoredLead(row, row, Engagement(total, {"email_click": total}))
+        for row, total in zip(moved, totals, strict=True)
+    ]
+    return LeadColumns(lead_table(moved, TABLE), np.array(totals), leads.__getitem__)
