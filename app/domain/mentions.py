@@ -16,7 +16,7 @@ SHORTEST_TELLING = 10
 
 @dataclass(frozen=True)
 class NamedPerson:
-    """One person by every name they go by. `contact_ids` are HubSpot's, compared as whole values only."""
+    """One person or several, by every name. `contact_ids` are HubSpot's, compared as whole values only."""
 
     emails: frozenset[str]
     contact_ids: frozenset[str]
@@ -48,7 +48,7 @@ class NamedPerson:
 
 
 def named(keys: Collection[IdentityKey], contact_ids: Collection[str]) -> NamedPerson:
-    """The person of these identities, and of these contact ids whether known to us or not."""
+    """Whoever these identities are of, and these contact ids, whether known to us or not."""
     own = {key.value for key in keys if (key.vendor, key.kind) == ("hubspot", "contact_id")}
     others = {key.value.lower() for key in keys if key.kind != "email"} - own
     return NamedPerson(

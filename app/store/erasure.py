@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from app.domain.mentions import named
+from app.domain.people import is_contact
 from app.domain.records import IdentityKey
 from app.store.encoding import as_json
 from app.store.erase_raw import erase_raw
@@ -59,29 +62,53 @@ PROVE = sa.text("""
 """)
 
 
-def erase(conn: sa.Connection, contact_id: str, at: datetime) -> dict[str, int]:
-    """Delete a HubSpot contact's person from every table of the line. Returns rows deleted, by table.
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a privacy deletion is about, by what our tables know them by."""
+
+    contact_id: str
+    persons: list[int]
+    keys: dict[int, IdentityKey]
+
+    def values(self) -> dict[str, list[int] | list[str]]:
+        """The parameters of the purges."""
+        own = {key.value for key in self.keys.values() if is_contact(key)}
+        contacts = sorted({*own, self.contact_id})
+        return {"persons": self.persons, "identities": list(self.keys), "contacts": contacts}
+
+
+def erase(conn: sa.Connection, contact_ids: Collection[str], at: datetime) -> None:
+    """Delete the persons of these HubSpot contacts from every table of the line, and leave a proof for each.
 
     Also for a contact we never knew there is a proof. Held records, raw deliveries and kept plans lose what
-    names the person by an address or id; a text in them that tells their name alone cannot be found.
+    names them by an address or id; a text in them that tells a name alone cannot be found.
     """
+    if not contact_ids:
+        return
     hold_people(conn)
+    subjects = [_subject(conn, contact_id) for contact_id in sorted(contact_ids)]
+    everybody = [key for subject in subjects for key in subject.keys.values()]
+    persons = {person for subject in subjects for person in subject.persons}
+    raw = erase_raw(conn, named(everybody, contact_ids), persons, at)
+    for subject in subjects:
+        subject_hash = hashlib.sha256(f"hubspot\0{subject.contact_id}".encode()).hexdigest()
+        counts = as_json(raw | _purge(conn, subject))
+        conn.execute(PROVE, {"subject_hash": subject_hash, "at": at, "row_counts": counts})
+
+
+def _subject(conn: sa.Connection, contact_id: str) -> Subject:
     key = IdentityKey("hubspot", "contact_id", contact_id)
     known = find(conn, [key]).get(key)
     person = 0 if known is None else known.person_id
-    names = conn.execute(IDENTITIES, {"person": person}).all()
-    contacts = {name.value for name in names if (name.vendor, name.kind) == ("hubspot", "contact_id")}
-    values = {
-        "persons": list(conn.scalars(PERSONS, {"person": person})),
-        "identities": [name.id for name in names],
-        "contacts": sorted(contacts | {contact_id}),
-    }
-    keys = [IdentityKey(name.vendor, name.kind, name.value) for name in names]
-    counts = erase_raw(conn, named(keys, [contact_id]), values["persons"], at)
+    rows = conn.execute(IDENTITIES, {"person": person})
+    keys = {row.id: IdentityKey(row.vendor, row.kind, row.value) for row in rows}
+    return Subject(contact_id, list(conn.scalars(PERSONS, {"person": person})), keys)
+
+
+def _purge(conn: sa.Connection, subject: Subject) -> dict[str, int]:
+    """Rows deleted, by table."""
+    values, counts = subject.values(), {}
     for table, condition in PURGES.items():
         purge = sa.text(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608  constants only
         counts[table] = conn.execute(purge, values).rowcount
-    counts["deal"] = conn.execute(LEAVE_DEALS, values).rowcount
-    subject_hash = hashlib.sha256(f"hubspot\0{contact_id}".encode()).hexdigest()
-    conn.execute(PROVE, {"subject_hash": subject_hash, "at": at, "row_counts": as_json(counts)})
-    return counts
+    return counts | {"deal": conn.execute(LEAVE_DEALS, values).rowcount}

@@ -96,8 +96,7 @@ def _follow_hubspot(conn: sa.Connection, told: Sequence[tuple[ContactHint, Cause
         if people.merge_contacts(conn, hint.into, hint.contact_id, at) and cause.inbox_id is not None:
             again[hint.into] = cause.inbox_id
     hints.write(conn, again, at)
-    for contact_id in sorted({hint.contact_id for hint, _ in told if hint.change == "privacy_deleted"}):
-        erase(conn, contact_id, at)
+    erase(conn, {hint.contact_id for hint, _ in told if hint.change == "privacy_deleted"}, at)
 
 
 def _key(hint: ContactHint) -> IdentityKey:

@@ -26,6 +26,7 @@ MIGRATING = 477
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_.]{2,60}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_NAME_LIST = re.compile(r"\[[a-z0-9_]*(, [a-z0-9_]+)*\]")
 _SCOPE = re.compile(r"[a-z][a-z0-9._-]{2,99}")
 
 
@@ -73,8 +74,8 @@ def _unset(error: Mapping[str, Any]) -> list[str]:
     """The properties that an error's own context says are required and were not set."""
     context = error.get("context")
     told = context.get("properties") if isinstance(context, dict) else None
-    texts = [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
-    return [f"{name} REQUIRED" for text in texts for name in re.split(r"[\[\], ]+", text) if _is(_NAME, name)]
+    lists = [text for text in told if _is(_NAME_LIST, text)] if isinstance(told, list) else []
+    return [f"{name} REQUIRED" for text in lists for name in text.strip("[]").split(", ") if name]
 
 
 def invalid_properties(error: Mapping[str, Any]) -> tuple[str, ...]:

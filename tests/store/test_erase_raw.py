@@ -156,6 +156,23 @@ def test_plans_lose_them_and_a_plan_that_waits_goes_whole(
         assert set(kept.before) == {changes[2].key}
 
 
+def test_a_hundred_forgotten_at_once_each_have_their_proof_and_nobody_else_loses_anything(
+    database: sa.Engine, now: datetime
+) -> None:
+    forgotten, kept = range(100), range(100, 120)
+    with database.begin() as conn:
+        for number in (*forgotten, *kept):
+            names = (contact(ANA + str(number)), email(f"lead{number}"))
+            facts.store(conn, [(Profile("hubspot", names, {}, now), Cause(run_id=1))], now)
+            body = {"email": f"lead{number}@example.com"}
+            inbox.land(conn, "zoom", json.dumps(body).encode(), now)
+        told = [ContactHint("hubspot", ANA + str(number), "privacy_deleted", now) for number in forgotten]
+        facts.store(conn, [(hint, Cause(run_id=1)) for hint in told], now)
+        assert conn.scalar(sa.text("SELECT count(*) FROM erasure")) == len(forgotten)
+        assert len(inbox.take(conn, 500)) == len(kept)
+        assert conn.scalar(sa.text("SELECT count(*) FROM person")) == len(kept)
+
+
 def test_nothing_of_them_is_left_anywhere(database: sa.Engine, now: datetime) -> None:
     with database.begin() as conn:
         quarantine.hold(conn, [HeldRecord("zoom", "x", "p", "r", {"email": ANA_EMAIL})], now)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadCredentials, BadRecord, SaviaError, TryLater
-from connectors.hubspot.errors import AlreadyExists, NotFound, explain, reason_of
+from connectors.hubspot.errors import AlreadyExists, NotForUs, NotFound, explain, reason_of
 
 SHARED = Path(__file__).parents[4] / "shared" / "contracts" / "payloads" / "hubspot"
 
@@ -142,3 +143,19 @@ def test_the_published_error_bodies_are_read():
     assert explain(429, read("error_429_daily.json"), {}).after == timedelta(hours=1)
     error = read("batch_create_207.json")["errors"][0]
     assert reason_of(error) == "VALIDATION_ERROR: missing PROPERTY_DOESNT_EXIST"
+
+
+def test_what_a_rule_of_the_portal_wants_is_named_with_what_to_do():
+    unset = {"category": "VALIDATION_ERROR", "context": {"properties": ["[industry, jobtitle]"]}}
+    assert reason_of(unset) == (
+        "VALIDATION_ERROR: industry REQUIRED, jobtitle REQUIRED; "
+        "a rule of this portal wants it: have it filled in HubSpot, or relax the rule"
+    )
+    value = {"category": "VALIDATION_ERROR", "context": {"properties": ["ana@example.com wrote this"]}}
+    assert reason_of(value) == "VALIDATION_ERROR"
+
+
+@pytest.mark.parametrize(("status", "body"), [(403, {"category": "MISSING_SCOPES"}), (404, None)])
+def test_a_call_that_is_not_open_to_us_is_told_apart_from_a_refused_token(status: int, body: Any):
+    assert isinstance(explain(status, body, {}), NotForUs)
+    assert not isinstance(explain(401, {"category": "INVALID_AUTHENTICATION"}, {}), NotForUs)
