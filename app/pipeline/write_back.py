@@ -38,8 +38,11 @@ DAY = timedelta(hours=24)
 LARGEST_PLAN = 20_000
 """Leads considered in one plan: what a person can look at, and well under a minute of reading HubSpot."""
 
-LARGEST_TURN = 4_000
-"""The same where nobody looks: about two seconds of calls, and a worker's memory stays under 150 MB."""
+LARGEST_TURN = 2_500
+"""The same where nobody looks: more than a second of calls, and little memory."""
+
+LOADED = 500
+"""Leads whose facts are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,11 @@ def _scene(
 ) -> _Scene:
     person_ids = [row.person_id for row in waiting]
     mapping = services.mappings.hubspot
-    desired = [make_desired(lead, mapping, now) for lead in load_leads(services, conn, person_ids)]
+    desired = [
+        make_desired(lead, mapping, now)
+        for first in range(0, len(person_ids), LOADED)
+        for lead in load_leads(services, conn, person_ids[first : first + LOADED])
+    ]
     held, memories = mirror.recall(conn, person_ids)
     past = _past(services, conn, person_ids, memories, now)
     gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
