@@ -36,8 +36,8 @@ COPIES = (
     """INSERT INTO activity
        SELECT person_id + k * :people, kind, fact_key, occurred_at, quantity, attributes, observation_ids
        FROM base_activity, generate_series(1, :copies) AS k""",
-    """INSERT INTO feature (person_id, values, computed_at, standing)
-       SELECT person_id + k * :people, values, computed_at, standing
+    """INSERT INTO feature (person_id, values, computed_at)
+       SELECT person_id + k * :people, values, computed_at
        FROM base_feature, generate_series(1, :copies) AS k""",
     """INSERT INTO mirror (contact_id, person_id, properties, lists, score_id, updated_at, seen_at, read_at)
        SELECT (contact_id::bigint + k * :base)::text, person_id + k * :people, properties, lists, 1,

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.domain.changes import Contact
+from app.domain.changes import (
+    AddToList,
+    Change,
+    Contact,
+    EnrolInWorkflow,
+    RemoveFromList,
+    SetProperties,
+)
 from app.domain.desired import Desired
 from app.domain.gate import Gate, judge
 from app.domain.past import Past
@@ -19,6 +26,7 @@ from app.domain.records import Record
 from app.domain.values import same_value
 from app.services import Services
 from app.store import mirror, runs
+from app.store.ledger import Before
 
 TRUSTED_FOR = timedelta(days=7)
 """A contact is read in full at least this often: who is on a list by hand leaves no stamp on the contact."""
@@ -101,3 +109,24 @@ def _differs(held: Contact, row: Mapping[str, object]) -> bool:
     if datetime.fromisoformat(stamp) < held.modified_at:
         return False
     return not all(same_value(value, shown.get(name) or "") for name, value in held.properties.items())
+
+
+def before_images(changes: Sequence[Change], current: Mapping[str, Contact]) -> dict[str, Before]:
+    """What HubSpot held before each change, by change key: what undo writes back."""
+    images: dict[str, Before] = {}
+    for change in changes:
+        match change:
+            case SetProperties() if change.contact_id in current:
+                held = current[change.contact_id].properties
+                images[change.key] = {name: held.get(name, "") for name in change.properties}
+            case EnrolInWorkflow() if change.contact_id in current:
+                contact = current[change.contact_id]
+                images[change.key] = {
+                    "member": change.list_name in contact.lists,
+                    change.trigger_property: contact.properties.get(change.trigger_property, ""),
+                }
+            case AddToList() | RemoveFromList() if change.contact_id in current:
+                images[change.key] = {"member": change.list_name in current[change.contact_id].lists}
+            case _:
+                pass
+    return images

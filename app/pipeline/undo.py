@@ -12,7 +12,8 @@ from app.domain.errors import BadConfig, Fault
 from app.domain.plan import canonical_place, fingerprint
 from app.domain.portal import owned_names
 from app.domain.undo import WayBack, Written, find_way_back
-from app.pipeline.write_back import before_images, destination_of
+from app.pipeline.current import before_images
+from app.pipeline.write_back import destination_of
 from app.services import Services
 from app.store import ledger, mirror, plans
 from app.store.ledger import LedgerRow

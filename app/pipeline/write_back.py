@@ -10,14 +10,10 @@ import sqlalchemy as sa
 
 from app.domain.brake import SMALLEST_LIST, Limits
 from app.domain.changes import (
-    AddToList,
-    Change,
     Contact,
     CreateTask,
     EnrolInWorkflow,
     Plan,
-    RemoveFromList,
-    SetProperties,
     SetupChange,
 )
 from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
@@ -29,19 +25,24 @@ from app.domain.past import Past
 from app.domain.plan import make_plan
 from app.domain.portal import managed_lists
 from app.domain.ports import Destination
-from app.pipeline.current import Current, read_current, remembered
+from app.pipeline.current import Current, before_images, read_current, remembered
 from app.pipeline.leads import load_leads
 from app.pipeline.release import gate_of, rules_of
 from app.services import Services
 from app.store import experiments, ledger, mirror, plans, switches
 from app.store.experiments import Experiment
-from app.store.ledger import Before
 from app.store.mirror import Waiting
 
 DAY = timedelta(hours=24)
 
 LARGEST_PLAN = 20_000
 """Leads considered in one plan: what a person can look at, and well under a minute of reading HubSpot."""
+
+LARGEST_TURN = 2_500
+"""The same where nobody looks: more than a second of calls, and little memory."""
+
+LOADED = 500
+"""Leads whose facts are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ def show_plan(
     with services.database.begin() as conn:
         if enrol:
             mirror.wait_everyone(conn, now)
-        waiting = mirror.waiting(conn, LARGEST_PLAN, hot_only=hot_only)
+        most = LARGEST_PLAN if with_setup else LARGEST_TURN
+        waiting = mirror.waiting(conn, most, hot_only=hot_only)
         scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)
@@ -88,7 +90,7 @@ def show_plan(
         _drop_quiet(conn, plan, scene)
         _remember(conn, plan, scene, current, now)
         _note_edits(conn, plan, scene, current.contacts)
-    return Shown(plan, scene.leads, more=len(scene.waiting) == LARGEST_PLAN)
+    return Shown(plan, scene.leads, more=len(scene.waiting) == most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,11 @@ def _scene(
 ) -> _Scene:
     person_ids = [row.person_id for row in waiting]
     mapping = services.mappings.hubspot
-    desired = [make_desired(lead, mapping, now) for lead in load_leads(services, conn, person_ids)]
+    desired = [
+        make_desired(lead, mapping, now)
+        for first in range(0, len(person_ids), LOADED)
+        for lead in load_leads(services, conn, person_ids[first : first + LOADED])
+    ]
     held, memories = mirror.recall(conn, person_ids)
     past = _past(services, conn, person_ids, memories, now)
     gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
@@ -195,12 +201,20 @@ def _past(
         frozenset(enrolled),
         frozenset(task_keys),
         released_plans=plans.count_released(conn),
-        population=mirror.count(conn),
+        population=_population(conn, len(person_ids)),
         enrolments_today=today.get(EnrolInWorkflow.__name__, 0),
         tasks_today=today.get(CreateTask.__name__, 0),
         list_sizes=mirror.list_sizes(conn, managed_lists(services.mappings.hubspot), largest),
         memories=memories,
     )
+
+
+def _population(conn: sa.Connection, leads: int) -> int:
+    """All leads HubSpot shows a score of ours for. A plan that is one of many is held to its part of them, or
+    a fault could pass the limits piece by piece.
+    """
+    everybody = mirror.count(conn)
+    return everybody * LARGEST_TURN // LARGEST_PLAN if leads == LARGEST_TURN else everybody
 
 
 def _may_need_write(item: Desired, held: Contact | None, past: Past, services: Services) -> bool:
@@ -237,27 +251,6 @@ def _keep(
         plans.save(conn, plan, score_ids, before, now, run_id, releases=releases)
     elif releases is not None:  # nobody is concerned: there is no plan to release them by
         switches.turn(conn, "released_rules", releases, now)
-
-
-def before_images(changes: Sequence[Change], current: Mapping[str, Contact]) -> dict[str, Before]:
-    """What HubSpot held before each change, by change key: what undo writes back."""
-    images: dict[str, Before] = {}
-    for change in changes:
-        match change:
-            case SetProperties() if change.contact_id in current:
-                held = current[change.contact_id].properties
-                images[change.key] = {name: held.get(name, "") for name in change.properties}
-            case EnrolInWorkflow() if change.contact_id in current:
-                contact = current[change.contact_id]
-                images[change.key] = {
-                    "member": change.list_name in contact.lists,
-                    change.trigger_property: contact.properties.get(change.trigger_property, ""),
-                }
-            case AddToList() | RemoveFromList() if change.contact_id in current:
-                images[change.key] = {"member": change.list_name in current[change.contact_id].lists}
-            case _:
-                pass
-    return images
 
 
 def _changing(plan: Plan) -> set[int]:

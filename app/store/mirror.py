@@ -52,8 +52,6 @@ READ_SINCE = sa.text("""
     SELECT person_id FROM mirror
     WHERE person_id = ANY(CAST(:ids AS bigint[])) AND seen_at IS NOT NULL AND read_at >= :since
       AND NOT EXISTS (SELECT FROM hint WHERE hint.contact_id = mirror.contact_id)
-      AND NOT EXISTS (
-        SELECT FROM ledger WHERE ledger.person_id = mirror.person_id AND ledger.state = 'intent')
 """)
 NOTE_EDITS = sa.text("""
     UPDATE mirror SET edited = found
@@ -163,7 +161,9 @@ def read_since(conn: sa.Connection, person_ids: Sequence[int], since: datetime) 
     """Those whose contact was read in full since then, was changed by us alone, and is not named by a webhook
     that waits; nothing that was sent to it is without an answer.
     """
-    return set(conn.scalars(READ_SINCE, {"ids": list(person_ids), "since": since}))
+    asked = {"ids": list(person_ids)}
+    waiting = {person_id for person_id, _ in conn.execute(UNSETTLED, asked)}
+    return set(conn.scalars(READ_SINCE, {**asked, "since": since})) - waiting
 
 
 def recall(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[dict[int, Contact], dict[int, Memory]]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.pipeline import steps
+from app.domain.plan import make_plan
+from app.pipeline import steps, write_back
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import facts, mirror
@@ -182,3 +183,22 @@ def test_who_becomes_hot_while_a_plan_for_everybody_is_made_does_not_wait_for_it
     steps.write_back(living, place.clock())
     assert order == ["hot", "everybody"]
     assert written(living)
+
+
+def test_a_plan_that_is_one_of_many_is_held_to_its_part_of_the_limits(
+    place: Town, living: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled_in(place, living)
+    asked: list[int] = []
+
+    def note(*given: Any, **named: Any) -> Any:
+        asked.append(given[2].population)
+        return make_plan(*given, **named)
+
+    monkeypatch.setattr(write_back, "make_plan", note)
+    monkeypatch.setattr(write_back, "LARGEST_TURN", 10)
+    monkeypatch.setattr(write_back, "LARGEST_PLAN", 50)
+    everybody_better(living)
+    unattended(living)
+    show_plan(living, living.clock(), with_setup=True)
+    assert asked[0] == asked[1] // 5
