@@ -77,6 +77,8 @@ def _apply(services: Services, fingerprint: str, console: Console) -> int:
             "plan": fingerprint,
             "done": dict(applied.done),
             "rejected": dict(applied.rejected),
+            "superseded": dict(applied.superseded),
+            "reasons": dict(applied.reasons),
         }
     console.report(report.result)
     console.line("Unattended writes are paused: python -m jobs resume lets them go on.")
