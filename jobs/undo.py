@@ -15,7 +15,7 @@ from jobs.console import Console
 from jobs.write_back import describe
 
 NAME = "undo"
-HELP = "Show the way back from what a run wrote to HubSpot; --apply FINGERPRINT takes it."
+HELP = "Show the way back from what a run wrote to HubSpot; --apply FINGERPRINT takes it and pauses writes."
 
 SHOWN_RUNS = 10
 
