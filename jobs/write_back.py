@@ -21,7 +21,7 @@ from app.wiring import open_services
 from jobs.console import Console
 
 NAME = "write_back"
-HELP = "Show the plan of writes to HubSpot; --apply FINGERPRINT carries it out, but for what people changed since."
+HELP = "Show the plan of writes to HubSpot; --apply FINGERPRINT writes it, but for what people changed since."
 
 SAMPLES = 3
 
