@@ -32,6 +32,8 @@ class HubSpot(Section):
     calls_per_10_seconds: Annotated[int, Field(ge=1, le=250)] = 190
     keep_free: Annotated[float, Field(ge=0, le=0.8)] = 0.2
     create_contacts: bool = True
+    marketing_contacts: Count = 0
+    marketing_contacts_pack: Annotated[int, Field(ge=1)] = 5000
 
 
 class Zoom(Section):

@@ -15,7 +15,7 @@ from jobs.console import Console
 from jobs.write_back import describe
 
 NAME = "undo"
-HELP = "Show the way back from what a run wrote to HubSpot; --apply FINGERPRINT takes it."
+HELP = "Show the way back from what a run wrote to HubSpot; --apply FINGERPRINT takes it and pauses writes."
 
 SHOWN_RUNS = 10
 
@@ -77,6 +77,8 @@ def _apply(services: Services, fingerprint: str, console: Console) -> int:
             "plan": fingerprint,
             "done": dict(applied.done),
             "rejected": dict(applied.rejected),
+            "superseded": dict(applied.superseded),
+            "reasons": dict(applied.reasons),
         }
     console.report(report.result)
     console.line("Unattended writes are paused: python -m jobs resume lets them go on.")

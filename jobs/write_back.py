@@ -9,16 +9,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from app.domain.bill import tell_bill
 from app.domain.changes import Change, Plan
 from app.pipeline.apply import apply_plan, writing
+from app.pipeline.bill import forecast_bill
 from app.pipeline.steps import recorded
-from app.pipeline.write_back import show_plan
+from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
+from app.store import mirror
 from app.wiring import open_services
 from jobs.console import Console
 
 NAME = "write_back"
-HELP = "Show the plan of writes to HubSpot; --apply FINGERPRINT carries it out exactly as shown."
+HELP = "Show the plan of writes to HubSpot; --apply FINGERPRINT writes it, but for what people changed since."
 
 SAMPLES = 3
 
@@ -49,13 +52,19 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
     plan = shown.plan
     if not plan.changes:
         console.line("Nothing to write: HubSpot holds what it should.")
-    for line in (*describe(plan), *_kept_back(plan)):
+    forecast = forecast_bill(services, plan)
+    listed = services.mappings.hubspot.mailability.list_name
+    bill = tell_bill(forecast, listed) if forecast else ()
+    for line in (*describe(plan), *_kept_back(plan), *bill, *_rest(services, shown)):
         console.line(line)
     if console.as_json:
         console.report(
             {
                 "fingerprint": plan.fingerprint if plan.changes else None,
                 "leads": shown.leads,
+                "more": shown.more,
+                "changes": len(plan.changes),
+                "bill": asdict(forecast) | {"would_be": forecast.would_be} if forecast else None,
                 "counts": dict(plan.counts),
                 "unsafe": list(plan.unsafe),
                 "withheld": dict(Counter(item.reason for item in plan.withheld)),
@@ -63,6 +72,17 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
             }
         )
     return 0
+
+
+def _rest(services: Services, shown: Shown) -> Iterator[str]:
+    """What a plan of the largest size leaves for the next ones."""
+    if shown.more:
+        with services.database.connect() as conn:
+            waiting = mirror.count_waiting(conn)
+        yield (
+            f"This plan looks at {shown.leads:,} leads; {waiting:,} wait, these included. Once it is applied "
+            f"the next lot is planned, and waits for you where it passes a limit: python -m jobs {NAME}"
+        )
 
 
 def describe(plan: Plan, command: str = NAME) -> list[str]:
@@ -124,6 +144,8 @@ def _apply(services: Services, fingerprint: str, console: Console) -> int:
             "plan": fingerprint,
             "done": dict(applied.done),
             "rejected": dict(applied.rejected),
+            "superseded": dict(applied.superseded),
+            "reasons": dict(applied.reasons),
         }
     console.report(report.result)
     if applied.rejected:

@@ -105,13 +105,47 @@ class CreateTask:
     owner_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Unenrol:
+    """End a contact's run through a workflow, by the v2 call. What was mailed before stays mailed."""
+
+    key: str
+    person_id: int
+    contact_id: str
+    email: str
+    workflow: str
+    v2_workflow_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawTask:
+    """Archive the task that was made under `task_key`, if it stands as we made it: open, its subject ours."""
+
+    key: str
+    person_id: int
+    contact_id: str
+    task_key: str
+    subject: str
+
+
 SetupChange = EnsureProperty | EnsureList
-LeadChange = CreateContact | SetProperties | RemoveFromList | AddToList | EnrolInWorkflow | CreateTask
+LeadChange = (
+    Unenrol
+    | WithdrawTask
+    | CreateContact
+    | SetProperties
+    | RemoveFromList
+    | AddToList
+    | EnrolInWorkflow
+    | CreateTask
+)
 Change = SetupChange | LeadChange
 
 CANONICAL_ORDER: tuple[type, ...] = (
     EnsureProperty,
     EnsureList,
+    Unenrol,
+    WithdrawTask,
     CreateContact,
     SetProperties,
     RemoveFromList,
@@ -119,7 +153,9 @@ CANONICAL_ORDER: tuple[type, ...] = (
     EnrolInWorkflow,
     CreateTask,
 )
-"""Plans are sorted by this, then by key: contacts, properties, leave list, join list, enrol, task."""
+"""Plans are sorted by this, then by key: contacts, properties, leave list, join list, enrol, task. What an
+undo stops (mail that is still to come, a task nobody has begun) it stops first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +163,9 @@ class Outcome:
     """What came of one change, judged per item (a 207 is not a success).
 
     "rejected" is final until a person acts; `reason` is HubSpot's category and our line, never a body.
-    "superseded" was not sent, since HubSpot shows a newer score of the lead by now. `contact_id` is
-    filled for a created contact, `modified_at` where HubSpot says when it last changed the contact.
+    "superseded" was not sent, since something newer than the plan stands in its way: a newer score, another
+    plan's task, a person's edit; `reason` says which. `contact_id` is filled for a created contact,
+    `modified_at` where HubSpot says when it last changed the contact.
     """
 
     key: str

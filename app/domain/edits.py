@@ -48,9 +48,13 @@ def find_edits(
 def _is_foreign(name: str, now: str, memory: Memory) -> bool:
     if name in memory.edited:
         return True
-    if name not in memory.properties or _alike(now, memory.properties[name]):
-        return False
-    return not any(_alike(now, value) for value in memory.unsettled.get(name, ()))
+    return name in memory.properties and not is_ours(name, now, memory)
+
+
+def is_ours(name: str, now: str, memory: Memory) -> bool:
+    """Did we write this value last, or send it without an answer?"""
+    last = (memory.properties[name],) if name in memory.properties else ()
+    return any(_alike(now, value) for value in (*last, *memory.unsettled.get(name, ())))
 
 
 def _alike(one: str, other: str) -> bool:

@@ -51,7 +51,7 @@ def first_eligible(
         and item.lead.person_id not in met
         and item.lead.person_id not in gate.arms
         and item.lead.contact_id in current
-        and judge(item, current[item.lead.contact_id], gate, mapping) == "act"
+        and judge(item.lead.person_id, current[item.lead.contact_id], gate, mapping) == "act"
     ]
 
 

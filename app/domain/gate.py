@@ -36,8 +36,8 @@ class Gate:
     language: Literal["es", "en"] = "es"
 
 
-def judge(item: Desired, held: Contact | None, gate: Gate, mapping: HubSpotMapping) -> Verdict:
-    """May the lead be acted on? `held` is its contact as read just now, None while HubSpot knows none: a new
+def judge(person_id: int, held: Contact | None, gate: Gate, mapping: HubSpotMapping) -> Verdict:
+    """May this lead be acted on? `held` is its contact as read just now, None while HubSpot knows none: a new
     contact is non-marketing until the marketer says otherwise.
     """
     values, lists = (held.properties, held.lists) if held else ({}, frozenset())
@@ -45,7 +45,7 @@ def judge(item: Desired, held: Contact | None, gate: Gate, mapping: HubSpotMappi
     answers: tuple[tuple[bool, Verdict], ...] = (
         (gate.pilot_list != "" and gate.pilot_list not in lists, "not_pilot"),
         (values.get(mapping.pause.name) == "true", "paused"),
-        (gate.arms.get(item.lead.person_id) == "holdout", "holdout"),
+        (gate.arms.get(person_id) == "holdout", "holdout"),
         (values.get(mail.opted_out) == "true", "opted_out"),
         (bool(values.get(mail.bounced)), "bounced"),
         (values.get(mail.marketable) != "true", "non_marketing"),

@@ -75,7 +75,8 @@ def _lead_plan(
     item: Desired, held: Contact | None, past: Past, mapping: HubSpotMapping, gate: Gate, now: datetime
 ) -> tuple[list[Change], list[Withheld]]:
     """One lead's changes, and what is kept back from it."""
-    person_id, verdict, due = item.lead.person_id, judge(item, held, gate, mapping), due_once(item, past)
+    person_id, due = item.lead.person_id, due_once(item, past)
+    verdict = judge(person_id, held, gate, mapping)
     withheld = [Withheld(person_id, key, verdict) for key in due if verdict != "act"]
     if verdict == "not_pilot":
         return [], withheld

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from app.domain.changes import (
     EnsureProperty,
     RemoveFromList,
     SetProperties,
+    Unenrol,
+    WithdrawTask,
 )
 from app.domain.portal import HubSpotMapping
 from app.domain.values import same_value
@@ -60,17 +62,28 @@ class _Trail:
 
 
 def find_way_back(
-    written: Sequence[Written], current: Mapping[str, Contact], mapping: HubSpotMapping
+    written: Sequence[Written],
+    current: Mapping[str, Contact],
+    mapping: HubSpotMapping,
+    stopped: Collection[str] = (),
 ) -> WayBack:
     """What brings the contacts in `current` (by id) back to where they stood before `written`, oldest first.
 
     A value or membership that has changed since is left alone. Nothing here starts mail: a contact is put
-    back on no list that starts a workflow, and a trigger property is only ever emptied.
+    back on no list that starts a workflow, and a trigger property is only ever emptied. Tasks that nobody has
+    begun are withdrawn, and enrolments made by the v2 call are ended by it, once: `stopped` holds the keys of
+    such changes that were made before.
     """
-    remains = Counter(words for item in written for words in _beyond_undo(item.change))
+    remains = Counter(words for item in written for words in _beyond_undo(item))
     starters = {workflow.list_name for workflow in mapping.workflows}
     triggers = {workflow.trigger_property for workflow in mapping.workflows}
-    changes: list[Change] = []
+    changes: list[Change] = [
+        stop
+        for item in written
+        if item.contact_id in current
+        for stop in _stops(item)
+        if stop.key not in stopped
+    ]
     for contact_id, trail in _trails(written, mapping.prefix).items():
         held = current.get(contact_id)
         if held is None:
@@ -81,16 +94,32 @@ def find_way_back(
     return WayBack(tuple(changes), dict(remains))
 
 
-def _beyond_undo(change: Change) -> Iterator[str]:
-    match change:
-        case EnrolInWorkflow():
+def _beyond_undo(item: Written) -> Iterator[str]:
+    match item.change:
+        case EnrolInWorkflow(v2_workflow_id=""):
             yield "enrolments started mail that cannot be called back: unenrol them in the workflow itself"
-        case CreateTask():
-            yield "tasks stay: complete or delete them in HubSpot"
+        case EnrolInWorkflow():
+            yield "enrolments are ended, but mail that went out before stays sent"
+        case CreateContact() if not item.contact_id:
+            yield "contacts may have been created without an answer: go on with the plan, then undo that run"
         case CreateContact():
             yield "contacts that were created stay, emptied of Savia's properties"
         case EnsureProperty() | EnsureList():
             yield "properties and lists that were defined stay"
+        case _:
+            pass
+
+
+def _stops(item: Written) -> Iterator[Unenrol | WithdrawTask]:
+    """What can still be stopped of something that cannot be taken back."""
+    match item.change:
+        case EnrolInWorkflow(key=key, v2_workflow_id=workflow_id) if workflow_id:
+            change = item.change
+            yield Unenrol(
+                f"un{key}", item.person_id, item.contact_id, change.email, change.workflow, workflow_id
+            )
+        case CreateTask(key=key, subject=subject):
+            yield WithdrawTask(f"withdraw:{key}", item.person_id, item.contact_id, key, subject)
         case _:
             pass
 

@@ -53,6 +53,7 @@ def apply_plan(
         plans.mark(conn, fingerprint, "applying", now)
         if stored.undoes is not None:  # else the next turn would write it all again
             switches.turn(conn, "paused", f"undo of run {stored.undoes}", now)
+            plans.stop(conn, stored.undoes, but=fingerprint)
         if stored.releases is not None:
             switches.turn(conn, "released_rules", stored.releases, now)
         settled = ledger.settled_keys(conn, fingerprint)
@@ -124,6 +125,10 @@ def _runnable(stored: StoredPlan | None, fingerprint: str, now: datetime, *, rel
     if stored.state == "applied":
         raise BadConfig(
             [Fault("--apply", fingerprint, "already applied: run write_back to see what is left")]
+        )
+    if stored.state == "stopped":
+        raise BadConfig(
+            [Fault("--apply", fingerprint, "stopped by an undo: run write_back to see the current one")]
         )
     if stored.state == "shown" and now - stored.made_at > PLAN_LIFE:
         raise BadConfig(

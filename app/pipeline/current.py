@@ -74,7 +74,7 @@ def remembered(
         contact = held.get(item.lead.person_id)
         if contact is None or item.lead.person_id not in sure or contact.contact_id != item.lead.contact_id:
             continue
-        if not due_once(item, past) or judge(item, contact, gate, mapping) != "act":
+        if not due_once(item, past) or judge(item.lead.person_id, contact, gate, mapping) != "act":
             found[contact.contact_id] = contact
     return found
 

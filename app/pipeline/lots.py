@@ -24,6 +24,7 @@ from app.domain.changes import (
 )
 from app.domain.errors import TryLater
 from app.domain.records import IdentityKey
+from app.pipeline.reread import reread
 from app.pipeline.write_back import destination_of
 from app.services import Services
 from app.store import ledger, mirror, people, writer
@@ -45,24 +46,26 @@ _COST: Mapping[type, int] = {EnsureProperty: 100, EnsureList: 100, AddToList: 0,
 
 @dataclass(slots=True)
 class Applied:
-    """What came of a plan: outcomes by kind, and whether it went to its end."""
+    """What came of a plan: outcomes by kind, why something was not sent, and whether it went to its end."""
 
     fingerprint: str
     done: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     superseded: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
     finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Lot:
     """Changes whose intents are written down. `unsure` ones may have been made before a crash; `outcomes` are
-    those known so far.
+    those known so far, `notes` by change key what is left alone of what is sent in part.
     """
 
     changes: Sequence[Change]
     unsure: Sequence[Change]
     outcomes: list[Outcome]
+    notes: Mapping[str, str]
 
     @property
     def makes_contacts(self) -> bool:
@@ -105,23 +108,24 @@ class Sending:
         over the writing.
         """
         services, stored, fingerprint = self.services, self.stored, self.stored.plan.fingerprint
+        again = reread(services, stored, part, services.clock())
         with services.database.begin() as conn:
             if not writer.holds(conn, self.fence):
                 raise TryLater("another process took over the writing to HubSpot", WRITER_WAIT)
-            states = ledger.states_of(conn, fingerprint, [change.key for change in part])
+            states = ledger.states_of(conn, fingerprint, [change.key for change in again.lot])
             created = ledger.created_contacts(conn, fingerprint)
-            begun = [change for change in part if states.get(change.key, "intent") == "intent"]
+            begun = [change for change in again.lot if states.get(change.key, "intent") == "intent"]
             todo = [_with_contact(change, created) for change in begun]
             ids = people_of(todo)
             shown, once = mirror.score_ids(conn, ids), ledger.done_once(conn, ids)
-            outcomes = list(_not_to_be_sent(todo, stored, shown))
+            outcomes = list(_not_to_be_sent(todo, stored, shown, again.outdated, states))
             known = {*states, *(outcome.key for outcome in outcomes)}
             outcomes += _done_elsewhere([item for item in todo if item.key not in known], *once)
             ledger.intend(
                 conn,
                 fingerprint,
                 todo,
-                stored.before,
+                {**stored.before, **again.before},
                 stored.score_ids,
                 services.clock(),
                 self.run_id,
@@ -129,7 +133,7 @@ class Sending:
             )
         # A contact is upserted by its address: repeating is safe and tells its id, which reading would not.
         unsure = [item for item in todo if item.key in states and not isinstance(item, CreateContact)]
-        return Lot(todo, unsure, outcomes)
+        return Lot(todo, unsure, outcomes, again.notes)
 
     def send(self, lot: Lot) -> None:
         """Find what was made before a crash, and make the rest; the lot gathers the outcomes."""
@@ -145,30 +149,48 @@ class Sending:
         now = self.services.clock()
         by_key = {change.key: change for change in lot.changes}
         done: list[tuple[Change, Outcome]] = []
-        for outcome in lot.outcomes:
+        outcomes = _with_notes(lot.outcomes, lot.notes)
+        for outcome in outcomes:
             change = by_key[outcome.key]
             counter: Counter[str] = getattr(self.applied, outcome.status)
             counter[type(change).__name__] += 1
+            if outcome.reason:
+                self.applied.reasons[outcome.reason] += 1
             if outcome.status == "done":
                 done.append((change, outcome))
         with self.services.database.begin() as conn:
-            ledger.settle(conn, self.stored.plan.fingerprint, lot.outcomes, now)
+            ledger.settle(conn, self.stored.plan.fingerprint, outcomes, now)
             # A newer plan left out what this one had begun: the lead is looked at once more.
-            skipped = [by_key[item.key] for item in lot.outcomes if item.status == "superseded"]
+            skipped = [by_key[item.key] for item in outcomes if item.status == "superseded"]
             mirror.wait(conn, set(people_of(skipped)) - {0}, now)
             _remember(conn, done, self.stored.score_ids, now)
 
 
 def _not_to_be_sent(
-    todo: Sequence[Change], stored: StoredPlan, shown: Mapping[int, int]
+    todo: Sequence[Change],
+    stored: StoredPlan,
+    shown: Mapping[int, int],
+    outdated: Mapping[str, Outcome],
+    begun: Collection[str],
 ) -> Iterator[Outcome]:
-    """Changes of a lead whose contact could not be made, or shows a newer score than the plan's by now."""
+    """Changes of a lead whose contact could not be made, shows a newer score than the plan's by now, or was
+    changed by somebody since; what was `begun` before may have been done, which is looked up first.
+    """
     for change in todo:
         person_id = getattr(change, "person_id", 0)
         if _lost(change):
             yield Outcome(change.key, "rejected", "its contact could not be created")
         elif shown.get(person_id, 0) > stored.score_ids.get(person_id, 0):
             yield Outcome(change.key, "superseded", "HubSpot shows a newer score by now")
+        elif change.key in outdated and (change.key not in begun or isinstance(change, SetProperties)):
+            yield outdated[change.key]
+
+
+def _with_notes(outcomes: Sequence[Outcome], notes: Mapping[str, str]) -> list[Outcome]:
+    """What was done in part says what was left alone."""
+    return [
+        replace(item, reason=notes.get(item.key, "")) if item.status == "done" else item for item in outcomes
+    ]
 
 
 def _done_elsewhere(

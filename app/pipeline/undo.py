@@ -39,7 +39,9 @@ def show_undo(services: Services, run_id: int, now: datetime) -> ShownUndo:
     with services.database.connect() as conn:
         rows = ledger.of_run(conn, run_id)
         released = plans.count_released(conn)
-        shown_scores = mirror.score_ids(conn, sorted({row.person_id for row in rows if row.person_id}))
+        person_ids = sorted({row.person_id for row in rows if row.person_id})
+        shown_scores = mirror.score_ids(conn, person_ids)
+        stopped = ledger.stopped(conn, person_ids)
     if not rows:
         raise BadConfig(
             [Fault("undo", str(run_id), "this run wrote nothing: python -m jobs undo lists them")]
@@ -47,7 +49,7 @@ def show_undo(services: Services, run_id: int, now: datetime) -> ShownUndo:
     written = [_written(row) for row in rows]
     contact_ids = sorted({item.contact_id for item in written if item.contact_id})
     current = destination.read(contact_ids, owned_names(mapping))
-    back: WayBack = find_way_back(written, current, mapping)
+    back: WayBack = find_way_back(written, current, mapping, stopped)
     changes: tuple[Change, ...] = tuple(sorted(back.changes, key=canonical_place))
     plan = Plan(
         changes=changes,

@@ -17,6 +17,8 @@ from app.domain.changes import (
     EnrolInWorkflow,
     Outcome,
     RemoveFromList,
+    Unenrol,
+    WithdrawTask,
 )
 from app.store.change_rows import from_row, to_row
 from app.store.encoding import as_json
@@ -65,10 +67,12 @@ def subject_of(change: Change) -> str:
     match change:
         case AddToList() | RemoveFromList():
             return change.list_name
-        case EnrolInWorkflow():
+        case EnrolInWorkflow() | Unenrol():
             return change.workflow
         case CreateTask():
             return change.key
+        case WithdrawTask():
+            return change.task_key
         case _:
             return ""
 
@@ -154,6 +158,16 @@ def done_once(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[set[tuple
         else:
             enrolled.add((person_id, subject))
     return enrolled, task_keys
+
+
+def stopped(conn: sa.Connection, person_ids: Sequence[int]) -> set[str]:
+    """The keys of the enrolments ended and tasks withdrawn, or left to whoever works on them, so far."""
+    query = sa.select(table.c.change_key).where(
+        table.c.kind.in_([Unenrol.__name__, WithdrawTask.__name__]),
+        table.c.person_id == sa.any_(sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))),
+        table.c.state.in_(["done", "superseded"]),
+    )
+    return set(conn.execute(query).scalars())
 
 
 def count_since(conn: sa.Connection, since: datetime) -> dict[str, int]:

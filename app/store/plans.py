@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.changes import Plan
 from app.store.change_rows import from_row, to_row
+from app.store.schema import ledger
 from app.store.schema import plan as table
 
 RELEASED = sa.text("""
@@ -22,7 +23,8 @@ RELEASED = sa.text("""
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A plan with when it was made and how far it went: shown, applying or applied. `undoes` is the run whose
+    """A plan with when it was made and how far it went: shown, applying, applied, or stopped by an
+    undo. `undoes` is the run whose
     writes it takes back, `releases` the rules whose enrolments and tasks it lets go.
     """
 
@@ -100,6 +102,22 @@ def mark(conn: sa.Connection, fingerprint: str, state: str, at: datetime) -> Non
     applied_at = at if state == "applied" else None
     conn.execute(
         sa.update(table).where(table.c.fingerprint == fingerprint).values(state=state, applied_at=applied_at)
+    )
+
+
+def stop(conn: sa.Connection, run_id: int, but: str) -> None:
+    """Plans that a run began and that were interrupted, and interrupted ways back from it, go on no more;
+    the one under the fingerprint `but` does.
+    """
+    of_run = sa.select(ledger.c.fingerprint).where(ledger.c.run_id == run_id)
+    conn.execute(
+        sa.update(table)
+        .where(
+            table.c.state == "applying",
+            table.c.fingerprint != but,
+            sa.or_(table.c.undoes == run_id, table.c.fingerprint.in_(of_run)),
+        )
+        .values(state="stopped")
     )
 
 

@@ -339,7 +339,7 @@ plan = sa.Table(
     sa.Column("fingerprint", Key, primary_key=True),
     sa.Column("run_id", Id),
     sa.Column("made_at", Stamp, nullable=False),
-    sa.Column("state", Key, nullable=False, comment="shown, applying, applied"),
+    sa.Column("state", Key, nullable=False, comment="shown, applying, applied, stopped"),
     sa.Column("changes", JSONB, nullable=False),
     sa.Column("unsafe", JSONB, nullable=False),
     sa.Column("counts", JSONB, nullable=False),

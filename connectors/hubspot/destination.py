@@ -19,6 +19,8 @@ from app.domain.changes import (
     Problem,
     RemoveFromList,
     SetProperties,
+    Unenrol,
+    WithdrawTask,
 )
 from app.domain.errors import BadCredentials
 from connectors.hubspot.client import HubSpotClient
@@ -28,9 +30,9 @@ from connectors.hubspot.records import read_rows, values_of
 from connectors.hubspot.schema import Schema
 from connectors.hubspot.times import from_iso
 from connectors.hubspot.write_contacts import create_contacts, set_properties
-from connectors.hubspot.write_enrolments import enrol
+from connectors.hubspot.write_enrolments import enrol, unenrol
 from connectors.hubspot.write_lists import write_memberships
-from connectors.hubspot.write_tasks import create_tasks
+from connectors.hubspot.write_tasks import create_tasks, withdraw_tasks
 
 Writer = Callable[[Iterator[Any]], Iterator[Outcome]]
 
@@ -51,6 +53,8 @@ class HubSpotDestination:
         self._writers: dict[type, Writer] = {
             EnsureProperty: self._schema.ensure,
             EnsureList: self._schema.ensure,
+            Unenrol: lambda run: unenrol(client, run),
+            WithdrawTask: lambda run: withdraw_tasks(client, run),
             CreateContact: lambda run: create_contacts(client, run),
             SetProperties: lambda run: set_properties(client, run),
             RemoveFromList: lambda run: write_memberships(self._lists, run, "remove"),

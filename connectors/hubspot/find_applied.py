@@ -16,14 +16,13 @@ from app.domain.changes import (
     RemoveFromList,
     SetProperties,
 )
-from connectors.hubspot.associations import associated_ids
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.errors import NotFound
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.records import read_by_email, read_rows, values_of
 from connectors.hubspot.schema import Schema
 from connectors.hubspot.values import shows
-from connectors.hubspot.write_tasks import marks_in
+from connectors.hubspot.write_tasks import tasks_by_key
 
 T = TypeVar("T")
 
@@ -89,11 +88,5 @@ def _list_id(lists: Lists, name: str) -> str:
 
 
 def _tasks_created(client: HubSpotClient, changes: Sequence[CreateTask]) -> Iterator[str]:
-    contact_ids = list(dict.fromkeys(change.contact_id for change in changes))
-    task_ids = [
-        task for tasks in associated_ids(client, "contacts", "tasks", contact_ids).values() for task in tasks
-    ]
-    marked: set[str] = set()
-    for row in read_rows(client, "tasks", task_ids, ["hs_task_body"]):
-        marked |= marks_in(row["properties"].get("hs_task_body") or "")
+    marked = tasks_by_key(client, [change.contact_id for change in changes])
     yield from (change.key for change in changes if change.key in marked)

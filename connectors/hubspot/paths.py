@@ -17,7 +17,7 @@ API_VERSIONS = ("2026-09", "v3")
 ObjectType = Literal["contacts", "0-3", "tasks"]
 """Deals go by their type id: the one spelling both versions of the specification know."""
 
-BatchVerb = Literal["read", "create", "update", "upsert"]
+BatchVerb = Literal["read", "create", "update", "upsert", "archive"]
 
 _UNDATED = re.compile(r"^/crm/v[34]/(properties|pipelines|owners|associations)(?=/|$)")
 
@@ -84,6 +84,9 @@ class Paths:
     def email_events(self) -> str:
         """The mail log, which has no dated form."""
         return "/email/public/v1/events"
+
+    def enrolments_of(self, contact_id: str) -> str:
+        return f"/automation/v2/workflows/enrollments/contacts/{quote(contact_id, safe='')}"
 
     def of_vendor_package(self, path: str) -> str:
         """The path hubspot-api-client asks for, in our version: it knows v3 and v4 alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from app.domain.changes import CreateContact, EnrolInWorkflow, Outcome, SetPrope
 from connectors.hubspot.client import BATCH, HubSpotClient
 from connectors.hubspot.in_flight import write_together
 from connectors.hubspot.packing import batches, trace, write_batch
-from connectors.hubspot.records import read_by_email
+from connectors.hubspot.records import read_by_email, values_of
 
 
 def set_properties(client: HubSpotClient, run: Iterable[SetProperties]) -> Iterator[Outcome]:
@@ -37,16 +37,33 @@ def set_triggers(
 
 
 def create_contacts(client: HubSpotClient, run: Iterable[CreateContact]) -> Iterator[Outcome]:
-    """Upsert by e-mail. HubSpot may refuse a whole batch for one bad item, which is then found by halving."""
+    """Upsert by e-mail. HubSpot may refuse a whole batch for one bad item, which is then found by halving.
+
+    A contact that somebody made since the plan was shown keeps what it holds: only what it lacks is set.
+    """
 
     def send(batch: Sequence[CreateContact]) -> Any:
         return client.batch("contacts", "upsert", {"inputs": [_upsert(*item) for item in enumerate(batch)]})
 
     def write(batch: Sequence[CreateContact]) -> Iterator[tuple[CreateContact, Outcome]]:
-        return _with_contact_ids(client, list(write_batch(batch, send, _email)))
+        names = sorted({name for change in batch for name in change.properties})
+        there = read_by_email(client, [change.email for change in batch], names)
+        lacking = [_lacking(change, there.get(_email(change))) for change in batch]
+        wanted = [change for change in lacking if change.properties]
+        judged = list(write_batch(wanted, send, _email)) if wanted else []
+        judged += [(change, Outcome(change.key, "done")) for change in lacking if not change.properties]
+        return _with_contact_ids(client, judged)
 
     for _, outcome in write_together(batches(run, BATCH, _email), write, _email):
         yield outcome
+
+
+def _lacking(change: CreateContact, held: Mapping[str, Any] | None) -> CreateContact:
+    """The change without the values its contact has already."""
+    if held is None:
+        return change
+    values = values_of(held, change.properties)
+    return replace(change, properties={k: v for k, v in change.properties.items() if not values[k]})
 
 
 def _with_contact_ids(

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from app.store.database import make_engine, psycopg_url
+from jobs.__main__ import main
 from tests.chaos.child import MOMENT, Death, environment_of, score_as_of
 from tests.chaos.crew import ROOT, children_of, kill
 from tests.chaos.end_state import differences, settled
@@ -138,6 +139,56 @@ def assert_nothing_is_left(line: Line, undisturbed: dict[str, Any]) -> None:
     state = line.state()
     assert (state["lost"], state["duplicated"]) == (0, 0), line.sandbox.play.counts()["details"]
     assert list(differences(settled(undisturbed["hubspot"]), settled(line.sandbox.portal.dump()))) == []
+
+
+# --- the way back -----------------------------------------------------------------------------------------
+
+TAKEN_BACK = {
+    "tasks are withdrawn": Death("answered", "POST .*/tasks/batch/archive"),
+    "properties are put back": Death("answered", "POST .*/contacts/batch/update"),
+    "leads are taken off a list": Death("answered", "PUT .*/memberships/remove"),
+    "all is taken back, the outcomes are next": Death("statement", "UPDATE ledger SET"),
+}
+
+
+@pytest.mark.parametrize("point", TAKEN_BACK)
+def test_an_undo_killed_when_it_is_begun_again_restores_what_stood_before(point: str, line: Line) -> None:
+    line.job("sync")
+    line.job("rescore")
+    before = standing(line)
+    assert line.release()
+    assert standing(line) != before
+    run_id, fingerprint = shown_undo(line)
+    line.at, line.death = "undo", TAKEN_BACK[point]
+    line.job("undo", str(run_id), "--apply", fingerprint)
+    after = standing(line)
+    assert {who: after["contacts"][who] for who in before["contacts"]} == before["contacts"]
+    assert (after["lists"], after["tasks"]) == (before["lists"], before["tasks"])
+    created = after["contacts"].keys() - before["contacts"].keys()
+    assert not [name for who in created for name in after["contacts"][who] if name.startswith("savia_")]
+
+
+def standing(line: Line) -> dict[str, Any]:
+    """Values, memberships and tasks; empty ones do not differ from none."""
+    dump = line.sandbox.portal.dump()
+    return {
+        "contacts": {
+            who: {name: value for name, value in row.items() if value}
+            for who, row in dump["contacts"].items()
+        },
+        "lists": {name: members for name, members in dump["lists"].items() if members},
+        "tasks": dump["tasks"],
+    }
+
+
+def shown_undo(line: Line) -> tuple[int, str]:
+    """The newest run that wrote, and the fingerprint of the way back from it."""
+    with line.database.connect() as conn:
+        run_id = conn.execute(sa.text("SELECT max(run_id) FROM ledger")).scalar_one()
+    assert main(["undo", str(run_id)]) == 0
+    with line.database.connect() as conn:
+        query = sa.text("SELECT fingerprint FROM plan WHERE undoes = :run")
+        return run_id, conn.execute(query, {"run": run_id}).scalar_one()
 
 
 # --- the receiver ------------------------------------------------------------------------------------------

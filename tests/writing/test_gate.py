@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from app.config import Experiment, Pilot, Settings
 from app.domain.changes import EnrolInWorkflow
 from app.domain.errors import UnsafePlan
-from app.pipeline import steps
+from app.pipeline import steps, write_back
+from app.pipeline.bill import forecast_bill
 from app.pipeline.checkup import check_up
 from app.pipeline.explain import read_line, tell
 from app.pipeline.release import is_released
@@ -81,6 +82,28 @@ def test_a_release_without_anything_to_send_still_releases(place: Town, living: 
     assert show_plan(living, place.clock.now, enrol=True).plan.changes == ()  # nobody was ever learnt
     with living.database.begin() as conn:
         assert is_released(conn, living)
+
+
+def test_a_release_larger_than_one_plan_goes_out_in_lots_each_of_them_shown_and_nobody_twice(
+    place: Town, living: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn(living)
+    whole = show(living, enrol=True)
+    monkeypatch.setattr(write_back, "LARGEST_PLAN", 7)
+    first = show_plan(living, place.clock.now, with_setup=True, enrol=True)
+    assert first.leads <= 7
+    assert first.more
+    carry_out(living, first.plan)
+    lots, plan = 1, show(living)
+    while plan.changes:
+        people = {change.person_id for change in plan.changes}
+        assert len(people) <= 7
+        carry_out(living, plan)
+        lots, plan = lots + 1, show(living)
+    assert lots > 3
+    assert sent(place) == (whole.counts["EnrolInWorkflow"], whole.counts["CreateTask"])
+    started = [(each.workflow_id, each.contact_id) for each in place.portal.enrolments]
+    assert len(started) == len(set(started))
 
 
 # --- pilot and pause --------------------------------------------------------------------------------------
@@ -160,6 +183,25 @@ def test_whom_hubspot_will_not_mail_is_not_enrolled_and_the_marketer_gets_a_list
     carry_out(living, show(living))
     assert chosen in {enrolment.contact_id for enrolment in place.portal.enrolments}
     assert chosen not in place.portal.lists["Savia: needs marketing status"]
+
+
+def test_a_plan_says_what_the_marketing_status_of_the_whole_list_would_come_to(
+    place: Town, living: Services
+) -> None:
+    contacts = sorted(place.portal.contacts)
+    for contact_id in contacts[::3]:
+        place.portal.edit_as_person(contact_id, {"hs_marketable_status": "false"})
+    place.clock.move(minutes=5)
+    learn(living)
+    plan = show(living, enrol=True)
+    found = forecast_bill(living, plan)
+    assert found is not None
+    assert found.marketing == sum(
+        row.properties.get("hs_marketable_status") == "true" for row in place.portal.contacts.values()
+    )
+    assert found.created == plan.counts["CreateContact"]
+    carry_out(living, plan)
+    assert found.lacking == len(place.portal.lists["Savia: needs marketing status"]) > 0
 
 
 # --- people's edits ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from app.pipeline.undo import show_undo
 from app.services import Services
 from app.store import switches
 from tests.line import Town
+from tests.sandbox.hubspot.portal import PERSON
 from tests.writing.acts import carry_out, first_plan, learn, show, shown_of
 
 
@@ -62,10 +63,26 @@ def test_an_undo_starts_no_workflow_and_says_what_stays(place: Town, living: Ser
     assert not any(isinstance(change, EnrolInWorkflow) for change in shown.plan.changes)
     told = " ".join(shown.remains)
     assert "enrolments started mail" in told
-    assert "tasks stay" in told
+    assert shown.plan.counts["WithdrawTask"] == plan.counts["CreateTask"] > 0
     carry_out(living, shown.plan)
+    assert place.portal.tasks == {}
     assert len(place.portal.enrolments) == started
     assert not any("secuencia" in name for name in shown_of(place)["lists"])
+
+
+def test_a_task_that_somebody_has_begun_stays_and_the_others_are_withdrawn(
+    place: Town, living: Services
+) -> None:
+    plan, run_id = first_plan(living)
+    assert plan.counts["CreateTask"] > 1
+    begun = min(place.portal.tasks)
+    with place.portal.changing() as crm:
+        crm.change(crm.records["tasks"][begun], {"hs_task_status": "IN_PROGRESS"}, PERSON)
+    place.clock.move(minutes=5)
+    applied, _ = carry_out(living, show_undo(living, run_id, place.clock()).plan)
+    assert set(place.portal.tasks) == {begun}
+    assert applied.superseded == {"WithdrawTask": 1}
+    assert show_undo(living, run_id, place.clock()).plan.changes == ()
 
 
 def test_what_was_changed_since_is_left_alone(place: Town, living: Services) -> None:

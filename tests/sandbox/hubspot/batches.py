@@ -118,12 +118,14 @@ def upsert(crm: Crm, kind: Kind, body: Any, source: Source) -> Answer:
 
 
 def archive(crm: Crm, kind: Kind, body: Any, source: Source) -> Answer:
-    """Delete contacts; ids that are gone already are ignored."""
-    if kind != "contacts":
-        raise invalid("Only contacts are archived here.")
+    """Delete contacts or tasks; ids that are gone already are ignored."""
+    if kind not in ("contacts", "tasks"):
+        raise invalid("Only contacts and tasks are archived here.")
     for each in inputs_of(body):
         record = crm.get(kind, _id(each))
-        if record is not None:
+        if record is not None and kind == "tasks":
+            crm.remove_task(record)
+        elif record is not None:
             crm.remove(record, source)
     return Answer(204)
 

@@ -195,6 +195,11 @@ class Crm:
         record.touch(self.now())
         self.announcer.restored(contact_id, self.now(), source)
 
+    def remove_task(self, record: CrmRecord) -> None:
+        """Archive a task."""
+        del self.records["tasks"][record.record_id]
+        self.links.drop("tasks", record.record_id)
+
     def _take_out(self, record: CrmRecord) -> None:
         del self.records["contacts"][record.record_id]
         self.lists.forget(record.record_id)

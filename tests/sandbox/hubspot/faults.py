@@ -6,7 +6,9 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["500_html", "502", "hang_up_after_apply", "truncated_json", "delay"]
+Kind = Literal[
+    "429", "500_html", "502", "reset", "hang_up_after_apply", "silent_after_apply", "truncated_json", "delay"
+]
 
 
 @dataclass(slots=True)
@@ -20,9 +22,10 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for their call. "500_html" and "502" answer before anything is done;
-    "hang_up_after_apply" does the call and closes the connection without an answer; "truncated_json" does it
-    and cuts the answer in half; "delay" waits `seconds` first. `latency` is seconds before every call.
+    """The faults that wait for their call. "429", "500_html" and "502" answer before anything is done,
+    "reset" closes the connection before it. "hang_up_after_apply" does the call and closes the connection
+    without an answer, "silent_after_apply" answers after `seconds`, "truncated_json" cuts the answer in half.
+    "delay" waits `seconds` first. `latency` is seconds before every call.
     """
 
     def __init__(self) -> None:

@@ -33,12 +33,12 @@ class Limits:
         now = self._now()
         self._forget(now)
         if self.daily_used >= self.daily_max:
-            raise _too_many("DAILY", "You have reached your daily limit.")
+            raise too_many("DAILY", "You have reached your daily limit.")
         if search and len(self._searches) >= self.search_max:
-            raise _too_many("SECONDLY", "You have reached your secondly limit.")
+            raise too_many("SECONDLY", "You have reached your secondly limit.")
         if not search and len(self._calls) >= self.window_max:
             message = "You have reached your ten_secondly_rolling limit."
-            raise _too_many("TEN_SECONDLY_ROLLING", message)
+            raise too_many("TEN_SECONDLY_ROLLING", message)
         (self._searches if search else self._calls).append(now)
         self.daily_used += 1
 
@@ -81,7 +81,7 @@ def _drop_older(stamps: deque[float], edge: float) -> None:
         stamps.popleft()
 
 
-def _too_many(policy: str, message: str) -> Refusal:
+def too_many(policy: str, message: str) -> Refusal:
     body = {
         "status": "error",
         "message": message,

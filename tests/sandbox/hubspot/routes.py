@@ -15,6 +15,7 @@ from tests.sandbox.hubspot import routes_account, routes_mails, routes_objects, 
 from tests.sandbox.hubspot.answers import Answer, Refusal, invalid, refusal
 from tests.sandbox.hubspot.calls import Call, Route
 from tests.sandbox.hubspot.faults import Fault
+from tests.sandbox.hubspot.limits import too_many
 from tests.sandbox.hubspot.portal import HubSpotPortal
 from tests.sandbox.hubspot.records import KINDS
 
@@ -52,14 +53,22 @@ def _serve(
 ) -> Response:
     path = _own_path(template)
     fault = portal.faults.take(f"{request.method} {path}")
-    time.sleep(portal.faults.latency + (fault.seconds if fault else 0.0))
+    waits_first = fault is not None and fault.kind != "silent_after_apply"
+    time.sleep(portal.faults.latency + (fault.seconds if fault and waits_first else 0.0))
+    if fault and fault.kind == "reset":
+        _hang_up()
+        return Response(status=500)
+    if fault and fault.kind == "429":
+        return _response(
+            _answer_of(too_many("TEN_SECONDLY_ROLLING", "You have reached your rolling limit.")), {}
+        )
     if fault and fault.kind in ("500_html", "502"):
         status = int(fault.kind[:3])
         return Response(HTML.format(status), status, mimetype="text/html")
     try:
         answer = _answer(portal, route, template, on_request, path, arguments)
     except Refusal as refused:
-        answer = Answer(refused.status, refused.body)
+        answer = _answer_of(refused)
     with portal.lock:
         if answer.status == 429:
             portal.request_counts["http_429"] += 1
@@ -158,9 +167,15 @@ def _spoilt(fault: Fault | None, response: Response) -> Response:
     if fault and fault.kind == "truncated_json":
         whole = response.get_data()
         response.set_data(whole[: len(whole) // 2])
+    if fault and fault.kind == "silent_after_apply":
+        time.sleep(fault.seconds)
     if fault and fault.kind == "hang_up_after_apply":
         _hang_up()
     return response
+
+
+def _answer_of(refused: Refusal) -> Answer:
+    return Answer(refused.status, refused.body)
 
 
 def _hang_up() -> None:

@@ -215,6 +215,21 @@ def _enrol(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
     return Answer(204)
 
 
+def _enrolments_of(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
+    contact = crm.require("contacts", None, call.arguments["contact_id"])
+    running = [each for each in crm.workflows.by_id.values() if contact.record_id in each.running]
+    return Answer(200, [{"id": int(each.workflow_id), "name": each.name} for each in running])
+
+
+def _unenrol(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
+    workflow = crm.workflows.by_id.get(call.arguments["workflow_id"])
+    contact = crm.find("contacts", "email", call.arguments["email"])
+    if workflow is None or contact is None:
+        raise missing("Workflow not found" if workflow is None else "No contact has that email address")
+    workflow.running.discard(contact.record_id)
+    return Answer(204)
+
+
 def _lists(rest: str) -> tuple[str, str]:
     return both(rest, "crm/lists", "crm/v3/lists")
 
@@ -227,6 +242,7 @@ _LISTS_READ = ("crm.lists.read",)
 _LISTS_WRITE = ("crm.lists.write",)
 _SCHEMA_READ = ("crm.schemas.{}.read", "crm.objects.{}.read")
 _SCHEMA_WRITE = ("crm.schemas.{}.write",)
+_ENROLMENTS_OF = "/automation/v2/workflows/enrollments/contacts/<contact_id>"
 _ENROL = "/automation/v2/workflows/<workflow_id>/enrollments/contacts/<email>"
 
 ROUTES = (
@@ -254,4 +270,6 @@ ROUTES = (
     ),
     Route("GET", both("", "crm/owners", "crm/v3/owners"), _owners, ("crm.objects.owners.read",)),
     Route("POST", (_ENROL,), _enrol, ("automation",), writes=True),
+    Route("GET", (_ENROLMENTS_OF,), _enrolments_of, ("automation",)),
+    Route("DELETE", (_ENROL,), _unenrol, ("automation",), writes=True),
 )

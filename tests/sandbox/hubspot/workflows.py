@@ -38,7 +38,7 @@ class Enrolment:
 
 @dataclass(slots=True)
 class Workflow:
-    """`re_enrolment` False lets a contact in once, by whatever trigger."""
+    """`re_enrolment` False lets a contact in once, by whatever trigger. `running`: who is in it now."""
 
     workflow_id: str
     name: str
@@ -48,6 +48,7 @@ class Workflow:
     suppresses: tuple[str, ...] = ()
     """Names of the lists whose members it keeps out."""
     entered: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
 
 
 class Workflows:
@@ -71,6 +72,7 @@ class Workflows:
         if not workflow.enabled or (contact_id in workflow.entered and not workflow.re_enrolment):
             return
         workflow.entered.add(contact_id)
+        workflow.running.add(contact_id)
         self.enrolments.append(Enrolment(contact_id, workflow.workflow_id, at))
 
     def _fire(self, trigger: Trigger, contact_id: str, at: float) -> None:
