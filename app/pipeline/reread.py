@@ -11,8 +11,9 @@ from app.domain.edits import NOTHING
 from app.domain.gate import judge
 from app.domain.overtaken import Standing, standing_of
 from app.domain.portal import asked_names
+from app.pipeline.current import before_images
 from app.pipeline.release import gate_of
-from app.pipeline.write_back import before_images, destination_of
+from app.pipeline.write_back import destination_of
 from app.services import Services
 from app.store import ledger, mirror
 from app.store.ledger import Before

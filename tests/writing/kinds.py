@@ -28,8 +28,8 @@ from app.domain.changes import (
 from app.domain.desired import wanted_schema
 from app.domain.plan import canonical_place, fingerprint
 from app.domain.portal import asked_names
+from app.pipeline.current import before_images
 from app.pipeline.release import rules_of
-from app.pipeline.write_back import before_images
 from app.services import Services
 from app.store import ledger, mirror, plans, switches
 from app.store.ledger import LedgerRow
