@@ -226,10 +226,12 @@ def test_a_v2_call_without_an_answer_is_left_for_reading(
     ready: HubSpotDestination, portal: HubSpotPortal, contact_ids: list[str]
 ):
     portal.add_workflow("77", "by call", V2Trigger())
-    portal.faults.next("hang_up_after_apply", matching="enrollments")
+    portal.faults.next("hang_up_after_apply", matching="POST /automation")
+    change = replace(enrol(contact_ids[0]), email="lead0@example.com", v2_workflow_id="77")
     with pytest.raises(TryLater) as caught:
-        list(ready.apply([replace(enrol(contact_ids[0]), email="lead0@example.com", v2_workflow_id="77")]))
+        list(ready.apply([change]))
     assert caught.value.maybe_applied
+    assert_all_done([change], ready.apply([change]))
     assert len(portal.enrolments) == 1
 
 
