@@ -59,7 +59,7 @@ SABOTAGE = {
 
 @pytest.fixture
 def lived(database: sa.Engine) -> Iterator[Month]:
-    with month(database, leads=200, webinars=5) as story:
+    with month(database, leads=80, webinars=6, sync_minutes=2_160) as story:
         story.live()
         yield story
 
