@@ -59,7 +59,7 @@ SABOTAGE = {
 
 @pytest.fixture
 def lived(database: sa.Engine) -> Iterator[Month]:
-    with month(database, leads=200, webinars=5) as story:
+    with month(database, leads=80, webinars=6, sync_minutes=2_160) as story:
         story.live()
         yield story
 
@@ -124,7 +124,7 @@ def test_over_a_day_calls_succeed_keep_within_limits_use_every_scope_and_speak_o
 @pytest.mark.slow
 @pytest.mark.parametrize("down", ["hubspot", "activecampaign", "ga4"])
 def test_whichever_vendor_is_away_for_a_day_nothing_is_lost(database: sa.Engine, down: str) -> None:
-    with month(database, leads=40, webinars=2, down=down, day_down=14, sync_minutes=720) as story:
+    with month(database, leads=30, webinars=2, down=down, day_down=15, sync_minutes=2_160) as story:
         story.live()
         ending = ending_of(story)
     assert sum(day.down for day in ending.days) > 0
