@@ -97,6 +97,7 @@ class TestHubSpotSource(PullFailureContract):
 
 class TestZoomSource(PullFailureContract):
     now, later = ZOOM_NOW, ZOOM_NOW + timedelta(hours=2)
+    moving = ("participants.count",)  # it says when it was counted
     strikes = ("oauth/token", "report/")
     not_here: ClassVar = {
         "404": "means that a report is not ready: tests/connectors/zoom/test_pull.py",

@@ -144,7 +144,7 @@ def test_a_report_row_is_a_segment_of_so_many_seconds() -> None:
     seen = observation(facts("zoom", "participants", ROW))
     assert (seen.kind, seen.scope, seen.quantity) == ("webinar_segment", "run==", 2730)
     assert seen.key == "segment|run==|reg-1|2026-11-03T17:00:00Z|167782"
-    assert seen.attributes == {"webinar_id": "777", "role": "attendee"}
+    assert seen.attributes == {"webinar_id": "777", "role": "attendee", "attendee": "reg-1"}
 
 
 def test_a_report_row_without_leave_time_counts_its_duration_also_as_text() -> None:
