@@ -29,7 +29,9 @@ from connectors.http import RateLimit
 from connectors.hubspot.client import BATCH, BURST_SECONDS, calls_of
 from tests.sandbox.server import HUBSPOT_TOKEN
 
-SECONDS = float(os.environ.get("BENCH_WRITE_SECONDS", "60"))
+SECONDS = float(os.environ.get("BENCH_WRITE_SECONDS", 6 * BURST_SECONDS))
+"""Whole windows: calls come in waves, and part of one would count too many of them or too few."""
+
 LIMIT = 190
 CEILING = LIMIT / 10 * BATCH
 """Contacts a second that HubSpot's limit allows."""

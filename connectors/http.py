@@ -26,7 +26,7 @@ from app.domain.errors import BadCredentials, SaviaError, TryLater
 from connectors.deadlines import Deadlines, TimedAdapter
 
 USER_AGENT = "savia/1"
-THREADS = 8
+THREADS = 10
 LONGEST_WAIT = timedelta(seconds=60)
 """A longer wait belongs to the job's schedule, not to a sleeping worker."""
 

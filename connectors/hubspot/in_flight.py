@@ -11,8 +11,10 @@ from app.domain.errors import SaviaError
 
 C = TypeVar("C", bound=Change)
 
-IN_FLIGHT = 8
-"""Nineteen calls a second keep eight busy at 0.4 s each; the session keeps as many connections."""
+IN_FLIGHT = 10
+"""Nineteen calls a second keep ten busy at half a second each, and a lot's twenty go out in two waves; the
+session keeps as many connections.
+"""
 
 Judged = tuple[C, Outcome]
 
