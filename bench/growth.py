@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app.config import load_settings
 from app.engine import Engine, Step
-from app.pipeline.steps import recorded
+from app.pipeline.run_record import recorded
 from app.pipeline.understand import rescore_touched
 from app.services import Services
 from app.store import activities, job_rows

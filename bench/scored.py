@@ -8,7 +8,7 @@ import requests
 import sqlalchemy as sa
 
 from app.pipeline.apply import apply_plan, writing
-from app.pipeline.steps import recorded
+from app.pipeline.run_record import recorded
 from app.pipeline.understand import rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services

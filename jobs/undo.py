@@ -6,7 +6,7 @@ import argparse
 import os
 
 from app.pipeline.apply import apply_plan, writing
-from app.pipeline.steps import recorded
+from app.pipeline.run_record import recorded
 from app.pipeline.undo import show_undo
 from app.services import Services
 from app.store import ledger

@@ -13,7 +13,7 @@ from app.domain.bill import tell_bill
 from app.domain.changes import Change, Plan
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.bill import forecast_bill
-from app.pipeline.steps import recorded
+from app.pipeline.run_record import recorded
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import mirror

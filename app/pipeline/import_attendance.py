@@ -10,7 +10,7 @@ from app.domain.errors import BadConfig, Fault
 from app.domain.occurrences import SAME_OCCURRENCE
 from app.domain.records import Occurrence
 from app.pipeline.absorb import Absorbed, store_records
-from app.pipeline.steps import recorded
+from app.pipeline.run_record import recorded
 from app.services import Services
 from app.store import occurrences
 

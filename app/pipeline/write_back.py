@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -61,6 +61,7 @@ def show_plan(
     with_setup: bool = False,
     hot_only: bool = False,
     enrol: bool = False,
+    but: Collection[int] = (),
     run_id: int | None = None,
 ) -> Shown:
     """Make and keep the plan for the leads that wait, or only for those a webhook spoke of. Writes nothing
@@ -68,8 +69,8 @@ def show_plan(
 
     `with_setup` is for a person: it also looks for properties and lists that the portal lacks, and reads all
     contacts anew. `enrol` looks at everybody and includes the enrolments and tasks that rules not yet
-    released would bring; carrying that plan out releases them. Raises BadConfig when the portal cannot hold
-    what we write.
+    released would bring; carrying that plan out releases them. `but` are people who are in another plan just
+    now. Raises BadConfig when the portal cannot hold what we write.
     """
     destination = destination_of(services)
     setup = _missing_setup(services, destination) if with_setup else []
@@ -77,7 +78,7 @@ def show_plan(
         if enrol:
             mirror.wait_everyone(conn, now)
         most = LARGEST_PLAN if with_setup else LARGEST_TURN
-        waiting = mirror.waiting(conn, most, hot_only=hot_only)
+        waiting = mirror.waiting(conn, most, hot_only=hot_only, but=but)
         scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)

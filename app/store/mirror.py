@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from app.domain.changes import Contact
 from app.domain.edits import Memory
@@ -102,9 +102,13 @@ def wait_everyone(conn: sa.Connection, at: datetime) -> None:
     )
 
 
-def waiting(conn: sa.Connection, limit: int, *, hot_only: bool = False) -> list[Waiting]:
-    """The hot leads, then those that have waited longest."""
-    query = sa.select(unwritten)
+def waiting(
+    conn: sa.Connection, limit: int, *, hot_only: bool = False, but: Collection[int] = ()
+) -> list[Waiting]:
+    """The hot leads, then those that have waited longest, without those in `but`."""
+    query = sa.select(unwritten).where(
+        unwritten.c.person_id != sa.all_(sa.literal(sorted(but), ARRAY(sa.BigInteger)))
+    )
     if hot_only:
         query = query.where(unwritten.c.hot)
     query = query.order_by(unwritten.c.hot.desc(), unwritten.c.since, unwritten.c.person_id).limit(limit)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.plan import make_plan
-from app.pipeline import steps, write_back
+from app.pipeline import steps, turn, write_back
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import facts, mirror
@@ -179,7 +179,7 @@ def test_who_becomes_hot_while_a_plan_for_everybody_is_made_does_not_wait_for_it
 
     with living.database.connect() as conn:
         hot = conn.scalar(sa.text("SELECT min(person_id) FROM mirror WHERE seen_at IS NOT NULL"))
-    monkeypatch.setattr(steps, "show_plan", made_slowly)
+    monkeypatch.setattr(turn, "show_plan", made_slowly)
     steps.write_back(living, place.clock())
     assert order == ["hot", "everybody"]
     assert written(living)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.domain.changes import Plan
-from app.pipeline import steps
 from app.pipeline.apply import Applied, apply_plan, writing
 from app.pipeline.pull import pull_source
+from app.pipeline.run_record import recorded
 from app.pipeline.understand import rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
@@ -29,7 +29,7 @@ def show(services: Services, **asked: Any) -> Plan:
 
 def carry_out(services: Services, plan: Plan) -> tuple[Applied, int]:
     """Apply a plan as a person does; also answers with the run that wrote it."""
-    with writing(services) as fence, steps.recorded(services, "test", services.clock()) as (run_id, _):
+    with writing(services) as fence, recorded(services, "test", services.clock()) as (run_id, _):
         return apply_plan(services, plan.fingerprint, fence, released=True, run_id=run_id), run_id
 
 

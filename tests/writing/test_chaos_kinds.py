@@ -19,6 +19,7 @@ from app.domain.changes import CreateContact, EnsureProperty, Plan
 from app.domain.errors import BadConfig, TryLater
 from app.pipeline import steps
 from app.pipeline.apply import apply_plan, writing
+from app.pipeline.run_record import recorded
 from app.pipeline.undo import show_undo
 from app.store import ledger, plans, switches
 from tests.line import Moment
@@ -119,8 +120,8 @@ def unmarked(dump: dict[str, Any]) -> dict[str, Any]:
 def try_once(stage: Scene, plan: Plan, destination: Any) -> int:
     """One process's try; returns its run. It may die of it."""
     services = replace(stage.services, destination=destination)
-    recorded = steps.recorded(services, "test", services.clock())
-    with writing(services) as fence, recorded as (run_id, _), suppress(KeyboardInterrupt, TryLater):
+    run = recorded(services, "test", services.clock())
+    with writing(services) as fence, run as (run_id, _), suppress(KeyboardInterrupt, TryLater):
         apply_plan(services, plan.fingerprint, fence, released=True, run_id=run_id)
     return run_id
 

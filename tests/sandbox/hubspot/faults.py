@@ -38,6 +38,11 @@ class Faults:
         with self._lock:
             self._waiting.append(Fault(kind, times, matching, seconds))
 
+    def clear(self) -> None:
+        """All is well from now on."""
+        with self._lock:
+            self._waiting.clear()
+
     def take(self, call: str) -> Fault | None:
         """The fault for this call ("POST /crm/..."), used up by asking."""
         if not self._waiting:

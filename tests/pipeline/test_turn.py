@@ -1,0 +1,89 @@
+"""One turn of writing makes the next plan while one is carried out, and nobody is in both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.errors import TryLater
+from app.pipeline import steps, turn, write_back
+from app.pipeline.write_back import Shown, show_plan
+from app.services import Services
+from app.store import mirror, plans
+from tests.line import Town
+from tests.pipeline.test_current import everybody_better, settled_in
+
+FEW = 7
+
+
+@pytest.fixture
+def plans_made(monkeypatch: pytest.MonkeyPatch) -> list[Shown]:
+    """Plans of a few leads each, as they are made."""
+    made: list[Shown] = []
+
+    def note(services: Services, now: datetime, **asked: Any) -> Shown:
+        made.append(show_plan(services, now, **asked))
+        return made[-1]
+
+    monkeypatch.setattr(write_back, "LARGEST_TURN", FEW)
+    monkeypatch.setattr(turn, "show_plan", note)
+    return made
+
+
+def written(services: Services) -> Counter[tuple[int, str]]:
+    """How often each lead's change of each plan was sent."""
+    with services.database.connect() as conn:
+        rows = conn.execute(
+            sa.text("SELECT person_id, kind FROM ledger WHERE settled_at = :at"), {"at": services.clock()}
+        )
+        return Counter((row.person_id, row.kind) for row in rows)
+
+
+def test_a_turn_goes_from_plan_to_plan_and_writes_everybody_once(
+    place: Town, living: Services, plans_made: list[Shown]
+) -> None:
+    settled_in(place, living)
+    everybody_better(living)
+    plans_made.clear()
+    turns = 1
+    while steps.write_back(living, place.clock()):
+        turns += 1
+    assert turns < len(plans_made), "one turn carried out several plans"
+    assert max(written(living).values()) == 1
+    with living.database.connect() as conn:
+        assert mirror.count_waiting(conn) == 0
+
+
+def test_no_plan_is_made_ahead_of_one_that_does_more_than_set_properties(
+    place: Town, living: Services, plans_made: list[Shown], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled_in(place, living)
+    everybody_better(living)
+    plans_made.clear()
+    monkeypatch.setattr(turn, "_only_sets_properties", lambda plan: False)
+    steps.write_back(living, place.clock())
+    assert len(plans_made) == 1
+
+
+def test_a_plan_that_hubspot_interrupts_is_gone_on_with_before_the_one_made_ahead(
+    place: Town, living: Services, plans_made: list[Shown]
+) -> None:
+    settled_in(place, living)
+    everybody_better(living)
+    plans_made.clear()
+    place.portal.faults.next("hang_up_after_apply", times=9, matching="batch/update")
+    with pytest.raises(TryLater):
+        steps.write_back(living, place.clock())
+    place.portal.faults.clear()
+    with living.database.connect() as conn:
+        interrupted = plans.interrupted(conn)
+    assert interrupted == [plans_made[0].plan.fingerprint]
+    while steps.write_back(living, place.clock()):
+        pass
+    assert max(written(living).values()) == 1
+    with living.database.connect() as conn:
+        assert mirror.count_waiting(conn) == 0
