@@ -38,7 +38,7 @@ DAY = timedelta(hours=24)
 LARGEST_PLAN = 20_000
 """Leads considered in one plan: what a person can look at, and well under a minute of reading HubSpot."""
 
-LARGEST_TURN = 2_500
+LARGEST_TURN = 1_500
 """The same where nobody looks: more than a second of calls, and little memory."""
 
 LOADED = 500

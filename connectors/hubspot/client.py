@@ -27,8 +27,8 @@ BURST_SECONDS = 10.2
 NEARLY_FULL = 1
 """Calls left in HubSpot's window at which the next one waits."""
 
-MOMENT = 0.15
-"""Seconds it waits: three places of the window."""
+MOMENT = 0.05
+"""Seconds it waits: about one place of the window."""
 
 BATCH = 100
 
