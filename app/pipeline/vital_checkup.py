@@ -14,7 +14,7 @@ from app.store import job_rows, processes, vital_signs
 CONNECTIONS = {"web": 5, "worker": 9, "clock": 1}
 """Database connections each process may open: 15 in all, where the smallest plans allow about 20."""
 
-MOST_MB = {"web": 100, "worker": 300, "clock": 120}
+MOST_MB = {"web": 100, "worker": 400, "clock": 120}
 """What each process needs at most, as README promises; a basic dyno has 512."""
 
 WORKER_SILENCE = timedelta(seconds=30)
