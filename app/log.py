@@ -10,23 +10,20 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _SECRET_PATH = re.compile(r"(/webhooks/\w+)/[^\s\"'?]+")
 
 
-class Mask(logging.Filter):
-    """Masks every e-mail address in a line (`***@domain`) and what follows a vendor's webhook address."""
+class Mask(logging.Formatter):
+    """Masks every e-mail address in what is logged (`***@domain`), a failure's own words and frames included,
+    and what follows a vendor's webhook address.
+    """
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        masked = _ADDRESS.sub(lambda found: "***@" + found.group().split("@")[1], text)
-        masked = _SECRET_PATH.sub(r"\1/***", masked)
-        if masked != text:
-            record.msg, record.args = masked, ()
-        return True
+    def format(self, record: logging.LogRecord) -> str:
+        text = _ADDRESS.sub(lambda found: "***@" + found.group().split("@")[1], super().format(record))
+        return _SECRET_PATH.sub(r"\1/***", text)
 
 
 def set_up(level: int = logging.INFO) -> None:
     """Log to standard error, which Heroku collects; once per process."""
     lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    lines.addFilter(Mask())
+    lines.setFormatter(Mask("%(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [lines]
     root.setLevel(level)

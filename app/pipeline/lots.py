@@ -59,12 +59,14 @@ class Applied:
 @dataclass(frozen=True, slots=True)
 class Lot:
     """Changes whose intents are written down. `unsure` ones may have been made before a crash; `outcomes` are
-    those known so far, `notes` by change key what is left alone of what is sent in part.
+    those known so far, `late` those of unsure changes that turn out not to have been made; `notes` by change
+    key what is left alone of what is sent in part.
     """
 
     changes: Sequence[Change]
     unsure: Sequence[Change]
     outcomes: list[Outcome]
+    late: Mapping[str, Outcome]
     notes: Mapping[str, str]
 
     @property
@@ -118,7 +120,14 @@ class Sending:
             todo = [_with_contact(change, created) for change in begun]
             ids = people_of(todo)
             shown, once = mirror.score_ids(conn, ids), ledger.done_once(conn, ids)
-            outcomes = list(_not_to_be_sent(todo, stored, shown, again.outdated, states))
+            judged = {item.key: item for item in _not_to_be_sent(todo, stored, shown, again.outdated)}
+            # What happens once may have happened before a crash: that is looked up before it is given up.
+            late = {
+                change.key: judged.pop(change.key)
+                for change in todo
+                if change.key in judged and change.key in states and not isinstance(change, SetProperties)
+            }
+            outcomes = list(judged.values())
             known = {*states, *(outcome.key for outcome in outcomes)}
             outcomes += _done_elsewhere([item for item in todo if item.key not in known], *once)
             ledger.intend(
@@ -133,14 +142,17 @@ class Sending:
             )
         # A contact is upserted by its address: repeating is safe and tells its id, which reading would not.
         unsure = [item for item in todo if item.key in states and not isinstance(item, CreateContact)]
-        return Lot(todo, unsure, outcomes, again.notes)
+        return Lot(todo, unsure, outcomes, late, again.notes)
 
     def send(self, lot: Lot) -> None:
         """Find what was made before a crash, and make the rest; the lot gathers the outcomes."""
         destination = destination_of(self.services)
-        found = destination.find_applied(lot.unsure) if lot.unsure else set()
-        lot.outcomes.extend(Outcome(change.key, "done") for change in lot.unsure if change.key in found)
         settled = {outcome.key for outcome in lot.outcomes}
+        unsure = [change for change in lot.unsure if change.key not in settled]
+        found = destination.find_applied(unsure) if unsure else set()
+        lot.outcomes.extend(Outcome(change.key, "done") for change in unsure if change.key in found)
+        lot.outcomes.extend(outcome for key, outcome in lot.late.items() if key not in found)
+        settled |= found | set(lot.late)
         for outcome in destination.apply(change for change in lot.changes if change.key not in settled):
             lot.outcomes.append(outcome)
 
@@ -171,10 +183,9 @@ def _not_to_be_sent(
     stored: StoredPlan,
     shown: Mapping[int, int],
     outdated: Mapping[str, Outcome],
-    begun: Collection[str],
 ) -> Iterator[Outcome]:
     """Changes of a lead whose contact could not be made, shows a newer score than the plan's by now, or was
-    changed by somebody since; what was `begun` before may have been done, which is looked up first.
+    changed by somebody since.
     """
     for change in todo:
         person_id = getattr(change, "person_id", 0)
@@ -182,7 +193,7 @@ def _not_to_be_sent(
             yield Outcome(change.key, "rejected", "its contact could not be created")
         elif shown.get(person_id, 0) > stored.score_ids.get(person_id, 0):
             yield Outcome(change.key, "superseded", "HubSpot shows a newer score by now")
-        elif change.key in outdated and (change.key not in begun or isinstance(change, SetProperties)):
+        elif change.key in outdated:
             yield outdated[change.key]
 
 
@@ -241,7 +252,7 @@ def _remember(
     new_ids = {change.person_id: outcome.contact_id for change, outcome in created}
     changes = [change for change, _ in done if not isinstance(change, (EnsureProperty, EnsureList))]
     outcomes = {change.key: outcome for change, outcome in done}
-    held = mirror.read(conn, sorted({change.person_id for change in changes}))
+    held = mirror.hold(conn, sorted({change.person_id for change in changes}))
     for change in changes:
         contact_id = new_ids.get(change.person_id) or str(getattr(change, "contact_id", ""))
         contact = held.get(change.person_id) or Contact(contact_id, "", {})

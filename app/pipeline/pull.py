@@ -101,16 +101,17 @@ def _pull_stream(
     services: Services, source: str, stream: str, run_id: int, now: datetime, stop: Callable[[], bool]
 ) -> tuple[int, bool]:
     """Records read, and whether the stream came to its end. It is left only where its cursor has moved on,
-    so that going on later is progress.
+    so that going on later is progress, and where more comes: what has ended is not begun again.
     """
     with services.database.begin() as conn:
         after = cursors.read(conn, source, stream)
-    read, began = 0, after
+    read, leaves = 0, False
     with pages_ahead(services.sources[source].pull(stream, after, now), stop) as lots:
         for pages in lots:
-            read += _store_lot(services, source, stream, pages, run_id, now)
-            if stop() and dict(pages[-1].cursor) != began:
+            if leaves:
                 return read, False
+            read += _store_lot(services, source, stream, pages, run_id, now)
+            leaves = stop() and dict(pages[-1].cursor) != after
     return read, True
 
 

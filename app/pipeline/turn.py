@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +21,6 @@ from app.store import mirror, plans, switches
 
 LONGEST_STEP = timedelta(seconds=6)
 """A step that has more to do hands over after this: SIGTERM is obeyed and other work gets its turn."""
-
-LOOK_FOR_HOT = 0.25
-"""Seconds between two looks for hot leads while a large plan is made."""
 
 
 def out_of_time(services: Services) -> Callable[[], bool]:
@@ -90,7 +87,7 @@ class _Turn:
         While a plan that only sets properties is carried out, the next one is made: no limit counts what such
         a plan does, and its leads are left out, so that neither changes what the other comes to.
         """
-        shown, until = self._planned(now), out_of_time(self.services)
+        shown, until = show_plan(self.services, now, run_id=self.run_id), out_of_time(self.services)
         while True:
             with self._next_plan(shown) as ahead:
                 finished = self._begin(shown, give_way=True, until=until)
@@ -98,33 +95,16 @@ class _Turn:
                 return shown.more or not finished
             shown, until = ahead.result(), self.too_long
 
-    def _planned(self, now: datetime) -> Shown:
-        """A plan for thousands takes seconds: who becomes hot meanwhile does not wait for it. What is written
-        to them then has the newer score, so that the plan's own change of theirs is not sent or is the same.
-        """
-        with ThreadPoolExecutor(1) as planner:
-            planning = planner.submit(show_plan, self.services, now, run_id=self.run_id)
-            try:
-                while not wait([planning], LOOK_FOR_HOT).done:
-                    if self._any_hot():
-                        self.write_current(self.services.clock())
-            except UnsafePlan:
-                pass  # it waits for a person, and is told of when the turn begins with it
-        return planning.result()
-
     @contextmanager
     def _next_plan(self, shown: Shown) -> Iterator[Future[Shown] | None]:
-        if not shown.more or self.too_long() or not _only_sets_properties(shown.plan):
+        waits = bool(shown.plan.unsafe)  # a newer plan would hide it from the person it waits for
+        if waits or not shown.more or self.too_long() or not _only_sets_properties(shown.plan):
             yield None
             return
         taken = set(people_of(shown.plan.changes))
         with ThreadPoolExecutor(1) as planner:
             now = self.services.clock()
             yield planner.submit(show_plan, self.services, now, run_id=self.run_id, but=taken)
-
-    def _any_hot(self) -> bool:
-        with self.services.database.connect() as conn:
-            return mirror.any_hot(conn)
 
     def _begin(self, shown: Shown, *, give_way: bool, until: Callable[[], bool]) -> bool:
         """Carry out a plan just made. Did it come to its end?"""

@@ -38,8 +38,11 @@ DAY = timedelta(hours=24)
 LARGEST_PLAN = 20_000
 """Leads considered in one plan: what a person can look at, and well under a minute of reading HubSpot."""
 
-LARGEST_TURN = 1_500
+LARGEST_TURN = 2_500
 """The same where nobody looks: more than a second of calls, and little memory."""
+
+LARGEST_AHEAD = 1_000
+"""The same while another plan is in memory."""
 
 LOADED = 500
 """Leads whose facts are in memory at once."""
@@ -77,9 +80,10 @@ def show_plan(
     with services.database.begin() as conn:
         if enrol:
             mirror.wait_everyone(conn, now)
-        most = LARGEST_PLAN if with_setup else LARGEST_TURN
+        most = LARGEST_PLAN if with_setup else LARGEST_AHEAD if but else LARGEST_TURN
         waiting = mirror.waiting(conn, most, hot_only=hot_only, but=but)
-        scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
+        part = most / LARGEST_PLAN if len(waiting) == most else 1.0
+        scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup, part=part)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)
     plan = _plan(services, scene, current.contacts, arms, setup, now)
@@ -96,7 +100,9 @@ def show_plan(
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What the store says of the leads that wait, before HubSpot is asked."""
+    """What the store says of the leads that wait, before HubSpot is asked. `part` of the largest plan is the
+    most that this one may be where more leads wait, so that a fault cannot pass the limits piece by piece.
+    """
 
     waiting: Sequence[Waiting]
     candidates: Sequence[Desired]
@@ -105,6 +111,7 @@ class _Scene:
     gate: Gate
     trial: Experiment | None
     known: Mapping[str, Contact]
+    part: float
 
 
 def _scene(
@@ -115,6 +122,7 @@ def _scene(
     *,
     enrol: bool,
     afresh: bool,
+    part: float,
 ) -> _Scene:
     person_ids = [row.person_id for row in waiting]
     mapping = services.mappings.hubspot
@@ -124,13 +132,13 @@ def _scene(
         for lead in load_leads(services, conn, person_ids[first : first + LOADED])
     ]
     held, memories = mirror.recall(conn, person_ids)
-    past = _past(services, conn, person_ids, memories, now)
+    past = _past(services, conn, person_ids, memories, part, now)
     gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
     candidates = [
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
     ]
     known = {} if afresh else remembered(services, conn, candidates, held, past, gate, now)
-    return _Scene(waiting, candidates, len(desired), past, gate, trial, known)
+    return _Scene(waiting, candidates, len(desired), past, gate, trial, known, part)
 
 
 def _plan(
@@ -147,7 +155,7 @@ def _plan(
         current,
         scene.past,
         services.mappings.hubspot,
-        limits_of(services),
+        _limits_for(limits_of(services), scene.part),
         now,
         gate=replace(scene.gate, arms=arms),
         setup=setup,
@@ -186,11 +194,18 @@ def limits_of(services: Services) -> Limits:
     return Limits(**{name: values[name] for name in Limits.__slots__})
 
 
+def _limits_for(limits: Limits, part: float) -> Limits:
+    """A plan that is one of many is held to its part of what has no limit by the day, too."""
+    new, joins = int(limits.max_new_contacts * part), int(limits.max_list_joins * part)
+    return replace(limits, max_new_contacts=new, max_list_joins=joins)
+
+
 def _past(
     services: Services,
     conn: sa.Connection,
     person_ids: Sequence[int],
     memories: Mapping[int, Memory],
+    part: float,
     now: datetime,
 ) -> Past:
     # A list so large that all these leads together could not empty it beyond the limit is not counted out.
@@ -202,20 +217,12 @@ def _past(
         frozenset(enrolled),
         frozenset(task_keys),
         released_plans=plans.count_released(conn),
-        population=_population(conn, len(person_ids)),
+        population=int(mirror.count(conn) * part),
         enrolments_today=today.get(EnrolInWorkflow.__name__, 0),
         tasks_today=today.get(CreateTask.__name__, 0),
         list_sizes=mirror.list_sizes(conn, managed_lists(services.mappings.hubspot), largest),
         memories=memories,
     )
-
-
-def _population(conn: sa.Connection, leads: int) -> int:
-    """All leads HubSpot shows a score of ours for. A plan that is one of many is held to its part of them, or
-    a fault could pass the limits piece by piece.
-    """
-    everybody = mirror.count(conn)
-    return everybody * LARGEST_TURN // LARGEST_PLAN if leads == LARGEST_TURN else everybody
 
 
 def _may_need_write(item: Desired, held: Contact | None, past: Past, services: Services) -> bool:
@@ -273,14 +280,14 @@ def _remember(conn: sa.Connection, plan: Plan, scene: _Scene, current: Current, 
         if item.lead.person_id not in changing
     }
     read: dict[int, Contact] = {}
-    known: dict[int, Contact] = {}
+    known: set[int] = set()
     for lead in (item.lead for item in scene.candidates if item.lead.contact_id in current.contacts):
         if lead.contact_id in current.read:
             read[lead.person_id] = current.contacts[lead.contact_id]
         elif lead.person_id not in changing:
-            known[lead.person_id] = current.contacts[lead.contact_id]
+            known.add(lead.person_id)
     mirror.save(conn, read, score_ids, now, read=True)
-    mirror.save(conn, known, score_ids, now)
+    mirror.shows(conn, {person_id: score_ids[person_id] for person_id in known})
 
 
 def _note_edits(conn: sa.Connection, plan: Plan, scene: _Scene, current: Mapping[str, Contact]) -> None:

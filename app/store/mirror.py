@@ -33,6 +33,17 @@ DROP_WAITING = sa.text("""
     DELETE FROM unwritten USING unnest(CAST(:ids AS bigint[]), CAST(:stamps AS timestamptz[])) AS seen(id, at)
     WHERE unwritten.person_id = seen.id AND unwritten.since <= seen.at
 """)
+OF_PEOPLE_HELD = sa.text("""
+    SELECT * FROM mirror WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY contact_id FOR UPDATE
+""")
+SHOWS = sa.text("""
+    UPDATE mirror SET score_id = greatest(score_id, d.score_id) FROM (
+        SELECT contact_id, shown.score_id FROM mirror
+        JOIN unnest(CAST(:ids AS bigint[]), CAST(:score_ids AS bigint[])) AS shown(person_id, score_id)
+            USING (person_id)
+        ORDER BY contact_id FOR UPDATE OF mirror) AS d
+    WHERE mirror.contact_id = d.contact_id
+""")
 OF_PEOPLE = sa.text("SELECT * FROM mirror WHERE person_id = ANY(CAST(:ids AS bigint[]))")
 UNSETTLED = sa.text("""
     SELECT person_id, change -> 'properties' FROM ledger
@@ -145,6 +156,23 @@ def read(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
         row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists), row.seen_at)
         for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)})
     }
+
+
+def hold(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
+    """As `read`, and nobody else changes them before this transaction ends."""
+    return {
+        row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists), row.seen_at)
+        for row in conn.execute(OF_PEOPLE_HELD, {"ids": list(person_ids)})
+    }
+
+
+def shows(conn: sa.Connection, score_ids: Mapping[int, int]) -> None:
+    """HubSpot shows these scores, by person, without a change; whether somebody else changed a contact is not
+    touched.
+    """
+    if score_ids:
+        ids = sorted(score_ids)
+        conn.execute(SHOWS, {"ids": ids, "score_ids": [score_ids[person] for person in ids]})
 
 
 def of_contacts(conn: sa.Connection, contact_ids: Sequence[str]) -> dict[str, Contact]:

@@ -51,7 +51,7 @@ def save(
     """Keep a plan under its fingerprint, with the score of each person that caused it and, by change key,
     what HubSpot held before.
 
-    The same changes shown twice are one row, with the newer time.
+    The same changes shown twice are one row, as last shown.
     """
     row = {
         "fingerprint": plan.fingerprint,
@@ -70,7 +70,7 @@ def save(
     conn.execute(
         statement.on_conflict_do_update(
             index_elements=[table.c.fingerprint],
-            set_={name: statement.excluded[name] for name in ("made_at", "unsafe", "releases")},
+            set_={name: statement.excluded[name] for name in row if name not in ("fingerprint", "state")},
             where=table.c.state == "shown",
         )
     )
@@ -115,7 +115,7 @@ def stop(conn: sa.Connection, run_id: int, but: str) -> None:
         .where(
             table.c.state == "applying",
             table.c.fingerprint != but,
-            sa.or_(table.c.undoes == run_id, table.c.fingerprint.in_(of_run)),
+            sa.or_(table.c.undoes == run_id, table.c.run_id == run_id, table.c.fingerprint.in_(of_run)),
         )
         .values(state="stopped")
     )

@@ -31,12 +31,14 @@ def email_pages(
     if not _asks_log(reached, now):
         yield from _counted(client, reached, now)
         return
-    since = from_iso(reached["since"]) - (
-        email_log.LATE if after and reached["mode"] == "log" else timedelta()
-    )
+    looks_back = after and reached["mode"] == "log" and "begun" not in reached
+    since = from_iso(reached["since"]) - (email_log.LATE if looks_back else timedelta())
     try:
         for rows, upto in email_log.read_log(client, since, now):
-            reached = {"mode": "log", "since": to_iso(upto)}
+            # In the middle of a slice we stand at its beginning: going on, it begins there, not before.
+            begun = {} if upto > since else {"begun": True}
+            since = upto
+            reached = {"mode": "log", "since": to_iso(upto), **begun}
             yield rows, reached
     except (NotForUs, NotFound):
         yield from _counted(client, {**reached, "log_asked": to_iso(now)}, now)

@@ -80,7 +80,8 @@ class ZoomSource:
         if stream == "webinars":
             yield self._webinars(runs, read, now)
         elif stream == "registrants":
-            yield from self._registrants(runs, read, now)
+            began = (after or {}).get("began")
+            yield from self._registrants(runs, read, now, datetime.fromisoformat(began) if began else None)
         else:
             yield from self._report(stream, runs, read, now)
 
@@ -102,12 +103,19 @@ class ZoomSource:
         records = tuple(Record(self.name, "webinars", _webinar_payload(run)) for run in due)
         return Page(records, _cursor(read | {run.uuid: now for run in due if run.is_over(now)}))
 
-    def _registrants(self, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Iterator[Page]:
-        """Whole listings, since an approval does not change a registrant's create_time."""
+    def _registrants(
+        self, runs: Sequence[Run], read: ReadTimes, now: datetime, began: datetime | None
+    ) -> Iterator[Page]:
+        """Whole listings, since an approval does not change a registrant's create_time. Until all have been
+        read, the cursor says when that began: who goes on with it reads none of them twice.
+        """
+        goes_on, began = began is not None, began or now
         in_groups = sorted(runs, key=lambda run: run.webinar_id)
         for webinar_id, group in groupby(in_groups, key=lambda run: run.webinar_id):
             its_runs = list(group)
-            if not _wants_registrants(its_runs, read.get(webinar_id), now):
+            read_at = read.get(webinar_id)
+            read_already = goes_on and read_at is not None and read_at >= began
+            if read_already or not _wants_registrants(its_runs, read_at, now):
                 continue
             path = f"/webinars/{webinar_id}/registrants"
             try:
@@ -116,7 +124,7 @@ class ZoomSource:
                         Record(self.name, "registrants", row | _registered_for(row, its_runs)) for row in rows
                     )
                     read = read | ({webinar_id: now} if last else {})
-                    yield Page(tuple(records), _cursor(read))
+                    yield Page(tuple(records), {**_cursor(read), "began": began.isoformat()})
             except NotReady:
                 continue  # takes no registrations, or is gone
         yield Page((), _cursor(read))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from datetime import datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from app.domain.plan import make_plan
-from app.pipeline import steps, turn, write_back
+from app.pipeline import steps, write_back
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import facts, mirror
@@ -152,37 +150,6 @@ def test_a_contact_that_a_webhook_named_is_read_before_it_is_written(place: Town
     with living.database.connect() as conn:
         query = sa.text("SELECT read_at FROM mirror WHERE contact_id = :id")
         assert conn.scalar(query, {"id": contact}) == place.clock()
-
-
-def test_who_becomes_hot_while_a_plan_for_everybody_is_made_does_not_wait_for_it(
-    place: Town, living: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settled_in(place, living)
-    everybody_better(living)
-    order: list[str] = []
-
-    def made_slowly(services: Services, now: datetime, **asked: Any) -> Shown:
-        if asked.get("hot_only"):
-            order.append("hot")
-            return show_plan(services, now, **asked)
-        with services.database.begin() as conn:
-            mirror.wait(conn, {hot}, now, hot={hot})
-        while not written(services):
-            time.sleep(0.05)
-        order.append("everybody")
-        return show_plan(services, now, **asked)
-
-    def written(services: Services) -> bool:
-        with services.database.connect() as conn:
-            query = sa.text("SELECT count(*) FROM ledger WHERE person_id = :id AND settled_at = :now")
-            return bool(conn.scalar(query, {"id": hot, "now": place.clock()}))
-
-    with living.database.connect() as conn:
-        hot = conn.scalar(sa.text("SELECT min(person_id) FROM mirror WHERE seen_at IS NOT NULL"))
-    monkeypatch.setattr(turn, "show_plan", made_slowly)
-    steps.write_back(living, place.clock())
-    assert order == ["hot", "everybody"]
-    assert written(living)
 
 
 def test_a_plan_that_is_one_of_many_is_held_to_its_part_of_the_limits(

@@ -30,6 +30,7 @@ def plans_made(monkeypatch: pytest.MonkeyPatch) -> list[Shown]:
         return made[-1]
 
     monkeypatch.setattr(write_back, "LARGEST_TURN", FEW)
+    monkeypatch.setattr(write_back, "LARGEST_AHEAD", FEW)
     monkeypatch.setattr(turn, "show_plan", note)
     return made
 

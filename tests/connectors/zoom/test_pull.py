@@ -302,3 +302,22 @@ def test_check_is_one_call():
     with zoom(Account()) as (client, server):
         assert ZoomSource(client).check() == []
     assert len([asked for asked in server.asked if asked.path != "/oauth/token"]) == 1
+
+
+def test_registrants_whose_reading_is_left_at_every_step_come_to_an_end():
+    whole, _ = payloads(Account(), "registrants")
+    read: set[str] = set()
+    cursor: Any = None
+    with source(Account()) as made:
+        for _ in range(20):
+            pages = made.pull("registrants", cursor, NOW)
+            for page in pages:  # a turn ends where the cursor has moved on
+                read |= {record.payload["email"] for record in page.records}
+                if page.cursor != cursor:
+                    break
+            pages.close()
+            cursor = page.cursor
+            if "began" not in cursor:
+                break
+    assert "began" not in cursor
+    assert read == {row["email"] for row in whole}
