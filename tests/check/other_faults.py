@@ -192,7 +192,7 @@ PROCESSES = [
     Fault("worker never started", _worker_never, "worker", "has never run", "start it", "error"),
     Fault("clock stopped", _clock_stopped, "clock", "asked for nothing since", "start it", "error"),
     Fault("clock never started", _clock_never, "clock", "has never asked", "start it", "error"),
-    Fault("memory above its limit", _large_worker, "worker", "402 MB where 300 are enough", "restart it"),
+    Fault("memory above its limit", _large_worker, "worker", "402 MB where 400 are enough", "restart it"),
     Fault("too few connections", _few_connections, "connections", "takes 8 connections", "raise the role's"),
     Fault("migrations behind", _old_tables, "database", "is behind", "python -m jobs migrate", "error"),
     Fault("tables of a later release", _newer_tables, "schema", "is newer than the code", "after a rollback"),
