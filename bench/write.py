@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 
@@ -290,11 +291,25 @@ def _fresh(ground: Ground) -> Iterator[Figure]:
         )
 
 
+def _registration(number: int) -> dict[str, Any]:
+    """Somebody known registers for a webinar: an activity that moves the score."""
+    event = zoom_event(number, time.time(), name="persona")
+    webinar = event["payload"]["object"]
+    person = webinar.pop("participant")
+    webinar["registrant"] = {
+        "id": person["registrant_id"],
+        "first_name": "Persona",
+        "last_name": f"{number}",
+        "email": person["email"],
+        "create_time": person["join_time"],
+    }
+    return event | {"event": "webinar.registration_created"}
+
+
 def _visits(scene: Scene, leads: int) -> int:
     """Webhooks of people who wait in the bulk, for as long as it lasts: how many leads are left of it."""
     for number in range(1, 81):
-        event = zoom_event(leads - 17 * number, time.time(), name="persona")
-        del event["payload"]["object"]["participant"]["registrant_id"]  # known by the address alone
+        event = _registration(leads - 17 * number)
         with scene.services.database.begin() as conn:
             inbox.land(conn, "zoom", json.dumps(event).encode(), scene.services.clock())
         time.sleep(0.5)
