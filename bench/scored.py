@@ -42,6 +42,8 @@ COPIES = (
     """INSERT INTO mirror (contact_id, person_id, properties, lists, score_id, updated_at, seen_at, read_at)
        SELECT (contact_id::bigint + k * :base)::text, person_id + k * :people, properties, lists, 1,
          updated_at, seen_at, read_at FROM base_mirror, generate_series(1, :copies) AS k""",
+    "SELECT setval(pg_get_serial_sequence('person', 'id'), max(id)) FROM person",
+    "SELECT setval(pg_get_serial_sequence('identity', 'id'), max(id)) FROM identity",
 )
 COPIED = ("person", "identity", "profile", "observation", "activity", "feature", "mirror")
 ANOTHER_SCORE = sa.text("""
