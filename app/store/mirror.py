@@ -37,7 +37,7 @@ OF_PEOPLE_HELD = sa.text("""
     SELECT * FROM mirror WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY contact_id FOR UPDATE
 """)
 SHOWS = sa.text("""
-    UPDATE mirror SET score_id = greatest(score_id, d.score_id) FROM (
+    UPDATE mirror SET score_id = greatest(mirror.score_id, d.score_id) FROM (
         SELECT contact_id, shown.score_id FROM mirror
         JOIN unnest(CAST(:ids AS bigint[]), CAST(:score_ids AS bigint[])) AS shown(person_id, score_id)
             USING (person_id)

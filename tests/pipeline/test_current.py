@@ -169,3 +169,18 @@ def test_a_plan_that_is_one_of_many_is_held_to_its_part_of_the_limits(
     unattended(living)
     show_plan(living, living.clock(), with_setup=True)
     assert asked[0] == asked[1] // 5
+
+
+def test_a_doubt_that_a_sync_raises_outlives_a_plan_that_changes_nothing(
+    place: Town, living: Services
+) -> None:
+    settled_in(place, living)
+    with living.database.begin() as conn:
+        row = conn.execute(sa.text("SELECT contact_id, person_id, score_id FROM mirror LIMIT 1")).one()
+        mirror.doubt(conn, [row.contact_id])
+        mirror.shows(conn, {row.person_id: row.score_id + 1})
+        held = mirror.read(conn, [row.person_id])[row.person_id]
+        assert held.modified_at is None
+        assert mirror.score_ids(conn, [row.person_id]) == {row.person_id: row.score_id + 1}
+        mirror.shows(conn, {row.person_id: row.score_id})
+        assert mirror.score_ids(conn, [row.person_id]) == {row.person_id: row.score_id + 1}, "never backwards"
