@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import datetime
 
 import pytest
@@ -61,5 +62,14 @@ def test_the_secret_of_an_address_is_masked_in_logs():
     line = logging.LogRecord(
         "x", logging.INFO, "", 0, "POST %s 500", (f"/webhooks/activecampaign/{SECRET}",), None
     )
-    assert Mask().filter(line)
-    assert line.getMessage() == "POST /webhooks/activecampaign/*** 500"
+    assert Mask().format(line) == "POST /webhooks/activecampaign/*** 500"
+
+
+def test_a_failures_own_words_are_masked_in_logs():
+    try:
+        raise ValueError("no number: 'ana.ruiz@example.com'")
+    except ValueError:
+        line = logging.LogRecord("x", logging.ERROR, "", 0, "a page failed", (), sys.exc_info())
+    told = Mask().format(line)
+    assert "***@example.com" in told
+    assert "ana.ruiz" not in told
