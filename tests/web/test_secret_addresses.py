@@ -67,7 +67,7 @@ def test_the_secret_of_an_address_is_masked_in_logs():
 
 def test_a_failures_own_words_are_masked_in_logs():
     try:
-        raise ValueError("no number: 'ana.ruiz@example.com'")
+        int("ana.ruiz@example.com")
     except ValueError:
         line = logging.LogRecord("x", logging.ERROR, "", 0, "a page failed", (), sys.exc_info())
     told = Mask().format(line)
