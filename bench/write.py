@@ -26,7 +26,7 @@ from bench import scored
 from bench.figures import Figure
 from bench.ground import Ground, environment, processor_seconds, resident, wait_for
 from bench.receiver import zoom_event
-from connectors.http import RateLimit
+from connectors.call_limits import RateLimit
 from connectors.hubspot.client import BATCH, BURST_SECONDS, calls_of
 from tests.sandbox.server import HUBSPOT_TOKEN
 

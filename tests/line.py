@@ -15,7 +15,7 @@ from app.config import Secrets, Settings, missing_secrets
 from app.domain.portal import asked_names
 from app.services import Services
 from app.store.writer import Writer
-from connectors.http import RateLimit
+from connectors.call_limits import RateLimit
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.destination import HubSpotDestination
 from connectors.hubspot.source import HubSpotSource

@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from app.domain.errors import BadCredentials, SaviaError, TryLater
-from connectors.http import CallLimit, HttpSession, PageLoopGuard, RateLimit, retry_after
+from connectors.call_limits import CallLimit, RateLimit
+from connectors.http import HttpSession, PageLoopGuard, retry_after
 
 Row = dict[str, Any]
 

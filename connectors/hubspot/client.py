@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from connectors.http import LONGEST_CALL, Answer, CallLimit, HttpSession, RateLimit, WindowLimit
+from connectors.call_limits import CallLimit, RateLimit, WindowLimit
+from connectors.http import LONGEST_CALL, Answer, HttpSession
 from connectors.hubspot.day_budget import DayBudget, Spending
 from connectors.hubspot.errors import explain
 from connectors.hubspot.paths import BatchVerb, ObjectType, Paths

@@ -22,7 +22,6 @@ Json = Mapping[str, Any]
 
 CONTACT = "0-1"
 FLOWS_PAGE = 100
-PROPERTY_CHANGED = "4-655002"
 GUIDE = "/setup/hubspot"
 """The page of ours, with pictures, that shows how a workflow is built."""
 

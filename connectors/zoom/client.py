@@ -16,7 +16,8 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from app.domain.errors import BadCredentials, SaviaError, TryLater
-from connectors.http import HttpSession, PageLoopGuard, RateLimit, retry_after
+from connectors.call_limits import RateLimit
+from connectors.http import HttpSession, PageLoopGuard, retry_after
 
 RateClass = Literal["Light", "Medium", "Heavy"]
 Plan = Literal["free", "pro", "business"]

@@ -21,7 +21,7 @@ from app.store import migrate, slots
 from app.web import create_app
 from app.wiring import make_services
 from connectors.activecampaign.setup import ensure_webhooks
-from connectors.http import RateLimit
+from connectors.call_limits import RateLimit
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.destination import HubSpotDestination
 from tests.connectors.activecampaign.desk import instant_client

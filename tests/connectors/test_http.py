@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadCredentials, BadRecord, SaviaError, TryLater
-from connectors.http import HttpSession, PageLoopGuard, RateLimit, retry_after
+from connectors.call_limits import RateLimit
+from connectors.http import HttpSession, PageLoopGuard, retry_after
 from tests.connectors.stand_in import Reply, Script, StandIn, closed_port, in_turn
 
 OK = Reply(body={"ok": True})

@@ -15,9 +15,9 @@ from app.services import Services
 from connectors.activecampaign.client import CALLS_A_SECOND, ActiveCampaignClient
 from connectors.activecampaign.pull import ActiveCampaignSource
 from connectors.activecampaign.webhook import ActiveCampaignWebhook
+from connectors.call_limits import RateLimit
 from connectors.ga4.client import Ga4Client
 from connectors.ga4.pull import Ga4Source
-from connectors.http import RateLimit
 from connectors.hubspot.client import BURST_CALLS, BURST_SECONDS, SEARCHES_PER_SECOND, HubSpotClient
 from connectors.hubspot.destination import HubSpotDestination
 from connectors.hubspot.source import HubSpotSource

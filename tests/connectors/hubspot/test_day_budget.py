@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import TryLater
-from connectors.http import RateLimit
+from connectors.call_limits import RateLimit
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.day_budget import BACKGROUND_MARGIN, TRUSTED_SECONDS, DayBudget, Spending
 from tests.sandbox.hubspot import HubSpotPortal

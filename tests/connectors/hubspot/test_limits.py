@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.http import RateLimit
+from connectors.call_limits import RateLimit
 from connectors.hubspot.client import MOMENT, HubSpotClient, calls_of
 from tests.sandbox.hubspot import HubSpotPortal
 
