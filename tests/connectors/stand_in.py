@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -37,31 +37,39 @@ Script = Callable[[Asked], Reply]
 
 
 class _Server(ThreadingHTTPServer):
-    """With room for a test's threads to call at once: the five of the library drop some on a busy machine."""
+    """Has room for a test's threads to call at once: the five of the library drop some on a busy machine."""
 
     request_queue_size = 128
     daemon_threads = True
 
 
-class StandIn:
-    """The server; `asked` is what it was sent, in order. Use as a context manager."""
+class Served:
+    """A server of this machine at `port`, for as long as the block lasts; `closing` is set at its end."""
 
-    def __init__(self, script: Script) -> None:
-        self.asked: list[Asked] = []
-        self._closing = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), self._handler(script))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.closing = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), handler)
+        self.port = self._server.server_port
 
-    def __enter__(self) -> StandIn:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closing.set()
+        self.closing.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class StandIn(Served):
+    """The server; `asked` is what it was sent, in order. Use as a context manager."""
+
+    def __init__(self, script: Script) -> None:
+        self.asked: list[Asked] = []
+        super().__init__(self._handler(script))
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def _handler(self, script: Script) -> type[BaseHTTPRequestHandler]:
         stand_in = self
@@ -98,7 +106,7 @@ class StandIn:
     def _send(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         handler.close_connection = bool(reply.fault)
         if reply.fault == "hang":
-            self._closing.wait(20)
+            self.closing.wait(20)
         if reply.fault in {"hang", "hang_up"}:
             return
         body = _encoded(reply.body)
@@ -118,7 +126,7 @@ class StandIn:
             for place in range(len(body)):
                 handler.wfile.write(body[place : place + 1])
                 handler.wfile.flush()
-                if self._closing.wait(0.1):
+                if self.closing.wait(0.1):
                     return
         except OSError:  # the client had enough
             return

@@ -9,9 +9,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 from urllib.parse import urlsplit
+
+from tests.connectors.stand_in import Served
 
 HTML = b"<!doctype html><html><body><h1>Bad gateway</h1>secret-in-a-body ana@example.com</body></html>"
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"})
@@ -67,7 +69,7 @@ class BadWay:
             return self.spoilt
 
 
-class Trouble:
+class Trouble(Served):
     """The server before `upstream`; `url` stands for it, path and all. Use as a context manager."""
 
     def __init__(self, upstream: str, hang: float = 1.0) -> None:
@@ -75,21 +77,8 @@ class Trouble:
         split = urlsplit(upstream)
         self._upstream = (split.hostname or "127.0.0.1", split.port or 80)
         self._hang = hang
-        self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}{split.path}"
-
-    def __enter__(self) -> Trouble:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(self._handler())
+        self.url = f"http://127.0.0.1:{self.port}{split.path}"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         trouble = self
@@ -120,7 +109,7 @@ class Trouble:
         way = spoilt.way if spoilt else ""
         handler.close_connection = bool(way)
         if way == "hang":
-            self._closing.wait(self._hang)
+            self.closing.wait(self._hang)
         elif way == "reset":
             _tear_down(handler.connection)
         elif spoilt and way == "answer":
