@@ -72,14 +72,7 @@ def _show(services: Services, run_id: int, console: Console) -> int:
 def _apply(services: Services, fingerprint: str, console: Console) -> int:
     with writing(services) as fence, recorded(services, "undo", services.clock()) as (run_id, report):
         applied = apply_plan(services, fingerprint, fence, released=True, run_id=run_id)
-        report.result = {
-            "run": run_id,
-            "plan": fingerprint,
-            "done": dict(applied.done),
-            "rejected": dict(applied.rejected),
-            "superseded": dict(applied.superseded),
-            "reasons": dict(applied.reasons),
-        }
+        report.result = applied.told(run_id)
     console.report(report.result)
     console.line("Unattended writes are paused: python -m jobs resume lets them go on.")
     return 1 if applied.rejected else 0

@@ -139,14 +139,7 @@ def _apply(services: Services, fingerprint: str, console: Console) -> int:
     now = services.clock()
     with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
         applied = apply_plan(services, fingerprint, fence, released=True, run_id=run_id)
-        report.result = {
-            "run": run_id,
-            "plan": fingerprint,
-            "done": dict(applied.done),
-            "rejected": dict(applied.rejected),
-            "superseded": dict(applied.superseded),
-            "reasons": dict(applied.reasons),
-        }
+        report.result = applied.told(run_id)
     console.report(report.result)
     if applied.rejected:
         console.error("HubSpot refused some of it: python -m jobs explain EMAIL shows the reason for a lead")

@@ -55,6 +55,11 @@ class Applied:
     reasons: Counter[str] = field(default_factory=Counter)
     finished: bool = False
 
+    def told(self, run_id: int) -> dict[str, object]:
+        """For the record of the run that did it, and for whoever asked for it."""
+        counts = {name: dict(getattr(self, name)) for name in ("done", "rejected", "superseded", "reasons")}
+        return {"run": run_id, "plan": self.fingerprint, **counts}
+
 
 @dataclass(frozen=True, slots=True)
 class Lot:

@@ -12,8 +12,9 @@ from app.pipeline.absorb import absorb as absorb_lot
 from app.pipeline.bands import renew_spread
 from app.pipeline.pull import pull_round
 from app.pipeline.run_record import recorded
+from app.pipeline.step_time import out_of_time
 from app.pipeline.texts import read_new_texts
-from app.pipeline.turn import is_paused, out_of_time, write_turn
+from app.pipeline.turn import is_paused, write_turn
 from app.pipeline.understand import rescore_due, rescore_touched
 from app.services import Services
 from app.store import (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from app.domain.changes import Plan, SetProperties
@@ -15,18 +15,10 @@ from app.domain.errors import UnsafePlan
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.lots import people_of
 from app.pipeline.run_record import Report, recorded
+from app.pipeline.step_time import out_of_time
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import mirror, plans, switches
-
-LONGEST_STEP = timedelta(seconds=6)
-"""A step that has more to do hands over after this: SIGTERM is obeyed and other work gets its turn."""
-
-
-def out_of_time(services: Services) -> Callable[[], bool]:
-    """Says, from LONGEST_STEP after now on, that a step has lasted long enough."""
-    ends = services.clock() + LONGEST_STEP
-    return lambda: services.clock() > ends
 
 
 def is_paused(services: Services) -> bool:
@@ -53,7 +45,7 @@ def write_turn(services: Services, now: datetime) -> list[str]:
             else:
                 return ["write_back"]
         if unfinished:
-            turn.carry_on(unfinished[0], give_way=hot and unattended and waits is None)
+            turn.carry_on(unfinished[0])
             return ["write_back"]
         if waits is not None:
             raise waits
@@ -76,10 +68,10 @@ class _Turn:
         shown = show_plan(self.services, now, hot_only=True, run_id=self.run_id)
         self._begin(shown, give_way=False, until=out_of_time(self.services))
 
-    def carry_on(self, fingerprint: str, *, give_way: bool) -> None:
+    def carry_on(self, fingerprint: str) -> None:
         """Go on with a plan that was interrupted."""
         self.report.empty = False
-        self._apply(fingerprint, released=True, give_way=give_way, until=out_of_time(self.services))
+        self._apply(fingerprint, released=True, give_way=False, until=out_of_time(self.services))
 
     def write_rest(self, now: datetime) -> bool:
         """Plan by plan for everybody who waits. Is there more to do?

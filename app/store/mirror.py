@@ -150,16 +150,10 @@ def drop_waiting(conn: sa.Connection, rows: Iterable[Waiting]) -> None:
         conn.execute(DROP_WAITING, {"ids": list(ids), "stamps": list(stamps)})
 
 
-def read(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
-    """Contacts as last written or read, by person; `modified_at` only of those that are known to stand so."""
-    return {
-        row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists), row.seen_at)
-        for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)})
-    }
-
-
 def hold(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
-    """As `read`, and nobody else changes them before this transaction ends."""
+    """Contacts as last written or read, by person; `modified_at` only of those that are known to stand so.
+    Nobody else changes them before this transaction ends.
+    """
     return {
         row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists), row.seen_at)
         for row in conn.execute(OF_PEOPLE_HELD, {"ids": list(person_ids)})
@@ -199,8 +193,8 @@ def read_since(conn: sa.Connection, person_ids: Sequence[int], since: datetime) 
 
 
 def recall(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[dict[int, Contact], dict[int, Memory]]:
-    """As `read`, and what we remember of each contact we ever wrote to, with what was sent to it and never
-    answered.
+    """Contacts as `hold` gives them, without keeping others out; and what we remember of each contact we ever
+    wrote to, with what was sent to it and never answered.
     """
     held: dict[int, Contact] = {}
     memories: dict[int, Memory] = {}

@@ -179,7 +179,7 @@ def test_a_doubt_that_a_sync_raises_outlives_a_plan_that_changes_nothing(
         row = conn.execute(sa.text("SELECT contact_id, person_id, score_id FROM mirror LIMIT 1")).one()
         mirror.doubt(conn, [row.contact_id])
         mirror.shows(conn, {row.person_id: row.score_id + 1})
-        held = mirror.read(conn, [row.person_id])[row.person_id]
+        held = mirror.hold(conn, [row.person_id])[row.person_id]
         assert held.modified_at is None
         assert mirror.score_ids(conn, [row.person_id]) == {row.person_id: row.score_id + 1}
         mirror.shows(conn, {row.person_id: row.score_id})

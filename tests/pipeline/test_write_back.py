@@ -148,7 +148,7 @@ def test_a_contact_made_by_a_plan_is_listed_by_the_same_plan_and_not_enrolled_be
     with living.database.connect() as conn:
         person = people.person_of(conn, next(iter(made.values()))) or 0
         keys = people.identities_of(conn, [person])[person]
-        assert mirror.read(conn, [person])[person].contact_id == names[made[person].lower()]
+        assert mirror.hold(conn, [person])[person].contact_id == names[made[person].lower()]
     assert keys[0].kind == "contact_id"
 
 

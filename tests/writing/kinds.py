@@ -33,7 +33,7 @@ from app.pipeline.release import rules_of
 from app.services import Services
 from app.store import ledger, mirror, plans, switches
 from app.store.ledger import LedgerRow
-from connectors.http import RateLimit
+from connectors.call_limits import RateLimit
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.destination import HubSpotDestination
 from connectors.hubspot.values import shows
@@ -275,7 +275,7 @@ def assert_the_ledger_is_hubspots(scene: Scene) -> None:
     assert services.destination.find_applied(done) == {change.key for change in done}
     with services.database.connect() as conn:
         people = [row.person_id for row in rows if row.person_id]
-        remembered = mirror.read(conn, people)
+        remembered = mirror.hold(conn, people)
     names = asked_names(services.mappings.hubspot)
     held = services.destination.read([contact.contact_id for contact in remembered.values()], names)
     for contact in remembered.values():

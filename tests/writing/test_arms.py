@@ -35,7 +35,7 @@ def arms(services: Services) -> dict[int, tuple[str, bool]]:
 
 def contact_of(services: Services, person_id: int) -> str:
     with services.database.connect() as conn:
-        return mirror.read(conn, [person_id])[person_id].contact_id
+        return mirror.hold(conn, [person_id])[person_id].contact_id
 
 
 def run_again(place: Town, services: Services) -> None:
