@@ -29,6 +29,7 @@ from bench.floor_sync import Floor
 from bench.ground import Ground, environment, highest, wait_for
 from connectors.hubspot.client import BURST_SECONDS, HubSpotClient
 from connectors.hubspot.source import HubSpotSource
+from connectors.hubspot.walk import Walked
 from mappings.load import Mappings, contact_properties, deal_properties
 from tests.sandbox.server import HUBSPOT_TOKEN
 
@@ -170,9 +171,8 @@ def _race(ground: Ground, url: str, *, whole: bool) -> Iterator[Race]:
     database = ground.fresh_database()
     environ = environment(database, ground.settings(url))
     services = make_services(load_settings(environ), database)
-    properties = asked_for(services.mappings)
-    floor = Floor(url, database, properties, whole=whole)
-    # The stand-in has every page ready from here on.
+    floor = Floor(url, database, pages_asked_for(services.mappings), whole=whole)
+    # The stand-in has every page ready from here on, for both: they ask for the same.
     pages = {stream: sum(1 for _ in floor.answers(stream)) for stream in STREAMS}
     gc.freeze()  # for both, as in every process of ours
     try:
@@ -185,6 +185,15 @@ def _race(ground: Ground, url: str, *, whole: bool) -> Iterator[Race]:
 def asked_for(mappings: Mappings) -> dict[str, list[str]]:
     """The properties that we ask for, by stream."""
     return {"contacts": list(contact_properties(mappings)), "deals": list(deal_properties(mappings))}
+
+
+def pages_asked_for(mappings: Mappings) -> dict[str, list[str]]:
+    """The properties that a page of each stream is asked for with, as the source puts it."""
+    stamps = {"contacts": "lastmodifieddate", "deals": "hs_lastmodifieddate"}
+    return {
+        stream: Walked("contacts", stamps[stream], tuple(wanted)).asked
+        for stream, wanted in asked_for(mappings).items()
+    }
 
 
 def unlimited_source(services: Services, url: str) -> HubSpotSource:
