@@ -119,13 +119,13 @@ class Month:
 
     def _release(self) -> None:
         """The first plans, with everything the portal lacks, as a person releases them."""
-        more = True
-        while more:
-            shown = show_plan(self.services, self.clock(), with_setup=True, enrol=True)
+        more, enrol = True, True
+        while more:  # the first look is at everybody; the others go on with who is left
+            shown = show_plan(self.services, self.clock(), with_setup=True, enrol=enrol)
             if shown.plan.changes:
                 with writing(self.services) as fence:
                     apply_plan(self.services, shown.plan.fingerprint, fence, released=True)
-            more = shown.more
+            more, enrol = shown.more, False
 
     def _write(self) -> None:
         if self._is_hubspot_down():
