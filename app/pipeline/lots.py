@@ -28,6 +28,7 @@ from app.pipeline.reread import reread
 from app.pipeline.write_back import destination_of
 from app.services import Services
 from app.store import ledger, mirror, people, writer
+from app.store.people_locks import persons_left
 from app.store.plans import StoredPlan
 
 CALLS = 20
@@ -122,7 +123,7 @@ class Sending:
             states = ledger.states_of(conn, fingerprint, [change.key for change in again.lot])
             created = ledger.created_contacts(conn, fingerprint)
             begun = [change for change in again.lot if states.get(change.key, "intent") == "intent"]
-            todo = [_with_contact(change, created) for change in begun]
+            todo = [_with_contact(change, created) for change in _of_somebody(conn, begun)]
             ids = people_of(todo)
             shown, once = mirror.score_ids(conn, ids), ledger.done_once(conn, ids)
             judged = {item.key: item for item in _not_to_be_sent(todo, stored, shown, again.outdated)}
@@ -221,6 +222,12 @@ def _done_elsewhere(
                 yield Outcome(change.key, "superseded", "another plan made this task")
             case _:
                 pass
+
+
+def _of_somebody(conn: sa.Connection, changes: Sequence[Change]) -> list[Change]:
+    """Without those of people who were erased since the plan was made: nothing is written down of them."""
+    left = {0, *persons_left(conn, people_of(changes))}
+    return [change for change in changes if getattr(change, "person_id", 0) in left]
 
 
 def people_of(changes: Sequence[Change]) -> list[int]:

@@ -18,6 +18,7 @@ from app.pipeline.scoring import score_lot
 from app.pipeline.texts import readings
 from app.services import Services
 from app.store import activities, mirror, people, scores, standings, summaries, unscored
+from app.store.people_locks import hold_to_score
 from app.store.summaries import SummaryLot
 
 FACTS_AT_ONCE = 2_500
@@ -113,10 +114,12 @@ def _keep_apart(services: Services, person_id: int, failure: Exception, now: dat
 
 
 def _from_facts(services: Services, conn: sa.Connection, ids: Sequence[int], now: datetime) -> set[int]:
-    """Read all that is known of these people and score them. Returns those whose score changed."""
+    """Read all that is known of these people and score them, without those who were merged or erased
+    meanwhile. Returns those whose score changed.
+    """
+    ids = hold_to_score(conn, ids)
     if not ids:
         return set()
-    standings.hold(conn, ids)
     held, rules = read_held(conn, ids), services.mappings
     before = rules.features.before_the_outcome()
     leads = {person_id: lead_now(held, person_id, rules, now) for person_id in ids}
@@ -139,10 +142,12 @@ def _as_time_passed(services: Services, conn: sa.Connection, ids: Sequence[int],
     those whose score changed; they wait for a write.
     """
     lot = summaries.read(conn, ids, _key(services), now)
-    changed = _score(services, conn, lot, now, fresh=False)
-    others = sorted(set(ids).difference(lot.ids))
+    # First those who may be waited for, all at once: whoever holds a lead must wait for no other.
+    others = hold_to_score(conn, sorted(set(ids).difference(lot.ids)))
+    changed: set[int] = set()
     for first in range(0, len(others), FACTS_AT_ONCE):
         changed |= _from_facts(services, conn, others[first : first + FACTS_AT_ONCE], now)
+    changed |= _score(services, conn, lot, now, fresh=False)
     mirror.wait(conn, changed, now)
     return changed
 

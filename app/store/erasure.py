@@ -14,8 +14,8 @@ from app.domain.people import is_contact
 from app.domain.records import IdentityKey
 from app.store.encoding import as_json
 from app.store.erase_raw import erase_raw
-from app.store.merges import hold_people
 from app.store.people import find
+from app.store.people_locks import hold_people, take_over
 
 # The person, and those who were merged into them and are no more.
 PERSONS = sa.text("""
@@ -60,6 +60,7 @@ PROVE = sa.text("""
     INSERT INTO erasure (subject_hash, erased_at, row_counts)
     VALUES (:subject_hash, :at, CAST(:row_counts AS jsonb))
 """)
+PROVED = sa.text("SELECT subject_hash FROM erasure WHERE subject_hash = ANY(CAST(:hashes AS text[]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,23 @@ def erase(conn: sa.Connection, contact_ids: Collection[str], at: datetime) -> No
     subjects = [_subject(conn, contact_id) for contact_id in sorted(contact_ids)]
     everybody = [key for subject in subjects for key in subject.keys.values()]
     persons = {person for subject in subjects for person in subject.persons}
+    take_over(conn, persons)
     raw = erase_raw(conn, named(everybody, contact_ids), persons, at)
     for subject in subjects:
-        subject_hash = hashlib.sha256(f"hubspot\0{subject.contact_id}".encode()).hexdigest()
         counts = as_json(raw | _purge(conn, subject))
-        conn.execute(PROVE, {"subject_hash": subject_hash, "at": at, "row_counts": counts})
+        proof = {"subject_hash": _hash(subject.contact_id), "at": at, "row_counts": counts}
+        conn.execute(PROVE, proof)
+
+
+def erased(conn: sa.Connection, contact_ids: Collection[str]) -> set[str]:
+    """Those of these HubSpot contacts whom a privacy deletion took."""
+    by_hash = {_hash(contact_id): contact_id for contact_id in contact_ids}
+    found = conn.scalars(PROVED, {"hashes": list(by_hash)}) if by_hash else ()
+    return {by_hash[one] for one in found}
+
+
+def _hash(contact_id: str) -> str:
+    return hashlib.sha256(f"hubspot\0{contact_id}".encode()).hexdigest()
 
 
 def _subject(conn: sa.Connection, contact_id: str) -> Subject:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from app.domain.people import is_contact
 from app.domain.records import (
     ContactHint,
     Deal,
@@ -21,10 +22,11 @@ from app.domain.records import (
 from app.store import deals, hints, observations, occurrences, people, profiles
 from app.store.cause import Cause
 from app.store.deals import deals_of
-from app.store.erasure import erase
+from app.store.erasure import erase, erased
 from app.store.hints import any_hint, drop_hints, take_hints
 from app.store.observations import StoredObservation, observations_of, observed_people
 from app.store.occurrences import occurrences_of, references
+from app.store.people_locks import beside_no_erasure, erasing_alone
 from app.store.profiles import StoredProfile, profiles_of
 
 __all__ = [
@@ -47,9 +49,12 @@ def store(
     Facts that say nothing new change nothing and touch nobody. Call it once in a transaction: two workers
     that each call it several times may wait for each other, which PostgreSQL ends by failing one.
     """
+    told = _of(ContactHint, facts)
+    forgotten = {hint.contact_id for hint, _ in told if hint.change == "privacy_deleted"}
+    (erasing_alone if forgotten else beside_no_erasure)(conn)
+    facts = _without_erased(conn, facts)
     seen = _of(Observation, facts)
     said = _of(Profile, facts)
-    told = _of(ContactHint, facts)
     keysets = [fact.identities for fact, _ in seen] + [fact.identities for fact, _ in said]
     ids = iter(people.resolve(conn, keysets, at))
     changed = observations.write(conn, [(fact, cause, next(ids)) for fact, cause in seen])
@@ -63,7 +68,20 @@ def store(
     hot = any(cause.inbox_id is not None for _, cause in facts)
     touched = people.touch_behind(conn, changed, at, hot=hot)
     _follow_hubspot(conn, told, at)
+    erase(conn, forgotten, at)  # last: nothing may write them anew
     return people.persons_behind(conn, changed) if told else touched  # HubSpot's word may merge people
+
+
+def _without_erased(conn: sa.Connection, facts: Sequence[tuple[Fact, Cause]]) -> Sequence[tuple[Fact, Cause]]:
+    """A page read before its contact was erased tells of nobody: HubSpot gives no id twice."""
+    contacts = {contact_id for fact, _ in facts for contact_id in _contacts_of(fact)}
+    gone = erased(conn, contacts)
+    return [row for row in facts if gone.isdisjoint(_contacts_of(row[0]))] if gone else facts
+
+
+def _contacts_of(fact: Fact) -> list[str]:
+    names = fact.identities if isinstance(fact, Observation | Profile) else ()
+    return [name.value for name in names if is_contact(name)]
 
 
 def _of(kind: type[Kind], facts: Sequence[tuple[Fact, Cause]]) -> list[tuple[Kind, Cause]]:
@@ -84,7 +102,7 @@ def _archived(
 
 
 def _follow_hubspot(conn: sa.Connection, told: Sequence[tuple[ContactHint, Cause]], at: datetime) -> None:
-    """Merges, contacts to read again, and privacy deletions last: nothing may write them anew.
+    """Merges, and contacts to read again.
 
     A contact read says of itself which others were merged into it: it is not read again for that.
     """
@@ -96,7 +114,6 @@ def _follow_hubspot(conn: sa.Connection, told: Sequence[tuple[ContactHint, Cause
         if people.merge_contacts(conn, hint.into, hint.contact_id, at) and cause.inbox_id is not None:
             again[hint.into] = cause.inbox_id
     hints.write(conn, again, at)
-    erase(conn, {hint.contact_id for hint, _ in told if hint.change == "privacy_deleted"}, at)
 
 
 def _key(hint: ContactHint) -> IdentityKey:

@@ -8,11 +8,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from app.store.people_locks import hold_people, take_over
 from app.store.touched import touch
-
-# Whoever makes, merges or erases people holds this until the transaction ends. One lock instead of many:
-# nobody links a new key to a person who is just being merged away, and nobody waits in a circle.
-PEOPLE_LOCK = 7_202_613
 
 HELD_BY = sa.text("""
     SELECT id, person_id FROM identity WHERE person_id = ANY(CAST(:persons AS bigint[]))
@@ -70,11 +67,6 @@ GO_BACK = sa.text("""
 FORGET = sa.text("DELETE FROM merge WHERE id = :id")
 
 
-def hold_people(conn: sa.Connection) -> None:
-    """Wait until nobody else changes who is who; then it is ours until the transaction ends."""
-    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(PEOPLE_LOCK)))
-
-
 def regroup(
     conn: sa.Connection, merges: Mapping[int, int], moves: Mapping[int, int], reason: str, at: datetime
 ) -> None:
@@ -97,6 +89,7 @@ def regroup(
     for merged, kept in sorted(merges.items()):
         for statement in (BOTH_ARMS, FOLLOW_ARM, *FOLLOW):
             conn.execute(statement, {"merged": merged, "kept": kept})
+    take_over(conn, merges)
     for statement in FORGET_DERIVED:
         conn.execute(statement, {"merged": sorted(merges)})
     touch(conn, {person for pair in handed for person in pair}, at)

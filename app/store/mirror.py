@@ -69,7 +69,8 @@ NOTE_EDITS = sa.text("""
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(person_id bigint, found jsonb)
     WHERE mirror.person_id = d.person_id AND edited <> found
 """)
-# Who is written to by two people of ours (a shared mailbox) has one row: the last of them stands.
+# Who is written to by two people of ours (a shared mailbox) has one row: the last of them stands. Nothing is
+# kept of who was erased while the answer was on its way.
 SAVE = sa.text("""
     INSERT INTO mirror (contact_id, person_id, properties, lists, score_id, seen_at, read_at, updated_at)
     SELECT DISTINCT ON (contact_id COLLATE "C") contact_id, person_id, properties,
@@ -77,6 +78,7 @@ SAVE = sa.text("""
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
         contact_id text, person_id bigint, properties jsonb, lists jsonb, score_id bigint,
         seen_at timestamptz)
+    WHERE EXISTS (SELECT FROM person WHERE person.id = d.person_id)
     ORDER BY contact_id COLLATE "C", person_id DESC
     ON CONFLICT (contact_id) DO UPDATE SET
         person_id = excluded.person_id, properties = excluded.properties, lists = excluded.lists,

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from app.domain.people import Links, is_settled, link
 from app.domain.records import IdentityKey
 from app.store.encoding import as_json, storable_key
-from app.store.merges import hold_people, regroup, unmerge
+from app.store.merges import regroup, unmerge
+from app.store.people_locks import hold_people
 from app.store.touched import any_touched, count_touched, take_touched, touch, touch_behind, untouch
 
 __all__ = [

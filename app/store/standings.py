@@ -10,9 +10,6 @@ import sqlalchemy as sa
 
 from app.domain.records import Score
 
-HOLD = sa.text("""
-    SELECT FROM standing WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY person_id FOR UPDATE
-""")
 # Without a new score what is printed stays as it was.
 SAVE = sa.text("""
     INSERT INTO standing (person_id, standing, due_at, value, band, method, engagement)
@@ -41,11 +38,6 @@ class Standing:
     standing: float
     due_at: datetime | None
     score: Score | None = None
-
-
-def hold(conn: sa.Connection, person_ids: Sequence[int]) -> None:
-    """Nobody else scores these people until the transaction ends."""
-    conn.execute(HOLD, {"ids": list(person_ids)})
 
 
 def save(conn: sa.Connection, standings: Mapping[int, Standing]) -> None:

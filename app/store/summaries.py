@@ -62,7 +62,8 @@ FORGET = sa.text("DELETE FROM summary WHERE person_id = :id")
 HOLD = sa.text("""
     SELECT t.person_id, s.xmin::text::bigint AS summary_by, t.xmin::text::bigint AS standing_by
     FROM standing t JOIN summary s USING (person_id)
-    WHERE t.person_id = ANY(CAST(:ids AS bigint[])) ORDER BY t.person_id FOR UPDATE OF t
+    WHERE t.person_id = ANY(CAST(:ids AS bigint[])) ORDER BY t.person_id
+    FOR UPDATE OF t SKIP LOCKED
 """)
 
 
@@ -140,8 +141,8 @@ def read(conn: sa.Connection, person_ids: Sequence[int], rules: str, now: dateti
 
 
 def hold_unchanged(conn: sa.Connection, lot: SummaryLot, person_ids: Sequence[int]) -> set[int]:
-    """Those of these people of the lot whom nobody has scored since it was read. They are ours until the
-    transaction ends.
+    """Those of these people of the lot whom nobody has scored since it was read, nor is scoring now. They are
+    ours until the transaction ends.
     """
     read_as = dict(zip(lot.ids, lot.written_by, strict=True))
     rows = conn.execute(HOLD, {"ids": list(person_ids)})

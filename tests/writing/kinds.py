@@ -46,6 +46,9 @@ from tests.sandbox.serving import LocalServer
 COUNT = 6
 SEQUENCE, CALLED = "Savia: secuencia hot_leads", "Savia: secuencia warm_leads"
 BY_LIST, BY_CALL = "4710", "4711"
+KNOWN = sa.text("""
+    INSERT INTO person (created_at) SELECT :at FROM generate_series(1, :people)
+""")
 IMPATIENT = 0.4
 """Seconds these clients wait for an answer."""
 
@@ -74,6 +77,8 @@ def scene(database: sa.Engine, clock: Moment) -> Iterator[Scene]:
         try:
             destination = HubSpotDestination(client)
             services = services_of(database, clock, destination=destination)
+            with database.begin() as conn:
+                conn.execute(KNOWN, {"at": clock(), "people": 200})
             yield Scene(clock, portal, services, _set_up(portal, destination))
         finally:
             client.close()
