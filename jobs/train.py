@@ -175,6 +175,11 @@ def _tell_model(report: Any, console: Console) -> None:
     console.line(
         f"  AUC lies between {low:.3f} and {high:.3f}" + (": few conversions" if report["wide"] else "")
     )
+    if report["metrics"]["log_loss"] >= report["log_loss_of_rate"]:
+        console.line(
+            f"  NO BETTER than telling everybody {report['base_rate']:.1%} (log loss "
+            f"{report['log_loss_of_rate']:.4f}): what these columns say does not help, do not sort by it"
+        )
     for band in report["bands"]:
         console.line(
             f"  {band['band']}: {band['rows']} rows, {band['converted']:.1%} converted, "

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from app.domain.scoring.drift import DRIFTED
 from app.domain.scoring.lead_table import lead_table
-from app.domain.scoring.metrics import measure, reliability
+from app.domain.scoring.metrics import calm_error, measure, rates_apart, reliability
 from app.domain.scoring.model import TrainedModel
 from app.pipeline.champion import champion
 from app.pipeline.history import read_history
@@ -21,7 +21,10 @@ from app.store import feedback, models, scores
 
 SAMPLE = 1_000
 FEWEST_OUTCOMES = 100
+SEED = 7
 MOST_CALIBRATION_ERROR = 0.05
+MOST_ERRORS_APART, LEAST_SHIFT = 3.0, 0.02
+"""A conversion rate has moved where it is further off than luck takes it, and by two points at least."""
 
 
 def watch(services: Services, now: datetime) -> dict[str, Any] | None:
@@ -52,14 +55,13 @@ def alarms(drift: Mapping[str, float], since: Mapping[str, Any], report: Mapping
     if since["rows"] < FEWEST_OUTCOMES:
         return found
     error = since["metrics"]["ece"]
-    if error > MOST_CALIBRATION_ERROR:
-        limit = f"limit {MOST_CALIBRATION_ERROR:g}"
-        found.append(f"calibration error since training is {error:.3f} ({limit}): train again")
-    low, high = report["rate_interval"]["low"], report["rate_interval"]["high"]
-    if not low <= since["base_rate"] <= high:
-        found.append(
-            f"{since['base_rate']:.1%} convert since training, {low:.1%} to {high:.1%} did: train again"
-        )
+    limit = max(MOST_CALIBRATION_ERROR, since["ece_by_luck"])
+    if error > limit:
+        found.append(f"calibration error since training is {error:.3f} (limit {limit:.3f}): train again")
+    now, then = since["base_rate"], report["base_rate"]
+    apart = rates_apart(since["conversions"], since["rows"], report["conversions"], report["rows"])
+    if apart > MOST_ERRORS_APART and abs(now - then) >= LEAST_SHIFT:
+        found.append(f"{now:.1%} convert since training, {then:.1%} did: train again")
     return found
 
 
@@ -89,5 +91,6 @@ def _since_training(
         "conversions": int(converted.sum()),
         "base_rate": float(converted.mean()),
         "metrics": measure(converted, probability),
+        "ece_by_luck": calm_error(probability, SEED),
         "reliability": reliability(converted, probability),
     }

@@ -9,9 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.config import BandSettings
+from app.domain.scoring.metrics import calibration_error, calm_error
 from app.pipeline.checkup import check_up
 from app.pipeline.model_watch import alarms
 from app.pipeline.steps import decay
@@ -40,18 +44,54 @@ def _problems(services: Services, subject: str) -> list[str]:
     return [problem.message for problem in found if problem.subject == subject]
 
 
+LEARNT = {"base_rate": 0.1, "conversions": 200, "rows": 2_000}
+
+
+def seen_since(rows: int, conversions: int, ece: float) -> dict[str, Any]:
+    rate = conversions / rows
+    figures = {"metrics": {"ece": ece}, "ece_by_luck": 0.04}
+    return {"rows": rows, "conversions": conversions, "base_rate": rate, **figures}
+
+
 @pytest.mark.parametrize(
     ("drift", "since", "said"),
     [
         ({"job_title": 0.3}, {"rows": 0}, "job_title is spread otherwise"),
-        ({"job_title": 0.2}, {"rows": 200, "base_rate": 0.1, "metrics": {"ece": 0.06}}, "calibration error"),
-        ({}, {"rows": 200, "base_rate": 0.3, "metrics": {"ece": 0.01}}, "30.0% convert since training"),
+        ({"job_title": 0.2}, seen_since(200, 20, ece=0.06), "calibration error"),
+        ({}, seen_since(200, 60, ece=0.01), "30.0% convert since training"),
     ],
 )
 def test_an_alarm_names_what_left_its_limits(drift: Any, since: Any, said: str) -> None:
-    (alarm,) = alarms(drift, since, {"rate_interval": {"low": 0.08, "high": 0.12}})
+    (alarm,) = alarms(drift, since, LEARNT)
     assert alarm.startswith(said)
     assert "train again" in alarm
+
+
+@pytest.mark.parametrize(("rows", "rate"), [(100, 0.3), (200, 0.3), (1_000, 0.1), (1_000, 0.06)])
+def test_no_alarm_where_nothing_has_changed(rows: int, rate: float) -> None:
+    raised = 0
+    for seed in range(40):
+        chance = np.random.default_rng(seed)
+        probability = chance.beta(rate * 4, (1 - rate) * 4, rows)
+        converted = (chance.random(rows) < probability).astype(float)
+        since = seen_since(rows, int(converted.sum()), calibration_error(converted, probability))
+        since["ece_by_luck"] = calm_error(probability, seed=1)
+        learnt = {"base_rate": rate, "conversions": round(20_000 * rate), "rows": 20_000}
+        raised += bool(alarms({}, since, learnt))
+    assert raised <= 2
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_overconfident_probabilities_raise_an_alarm(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    true = chance.beta(2, 4, 1_000)
+    converted = (chance.random(1_000) < true).astype(float)
+    told = np.clip(3 * true - 2 / 3, 0, 1)
+    since = seen_since(1_000, int(converted.sum()), calibration_error(converted, told))
+    since["ece_by_luck"] = calm_error(told, seed=1)
+    (alarm, *_) = alarms({}, since, {"base_rate": 1 / 3, "conversions": 6_667, "rows": 20_000})
+    assert alarm.startswith("calibration error")
 
 
 def test_what_scores_by_points_and_the_web_process_load_no_numbers_package() -> None:

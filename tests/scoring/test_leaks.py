@@ -103,6 +103,39 @@ def dates(days: NDArray[np.float64]) -> list[str]:
     return ["" if np.isnan(day) else (first + timedelta(days=int(day))).isoformat() for day in days]
 
 
+@pytest.mark.parametrize(("rows", "rate"), [(800, 0.15), (2500, 0.06), (5000, 0.25)])
+def test_what_a_part_of_the_converters_alone_has_is_suspect_whatever_its_kind(rows: int, rate: float) -> None:
+    columns, converted, chance = history(rows, rate, 6)
+    some = converted & (chance.random(rows) < 0.4)
+    columns["invoice"] = [f"F-{place}" if has else "" for place, has in enumerate(some)]
+    columns["paid"] = [str(100 + place % 7) if has else "0" for place, has in enumerate(some)]
+    columns["closed because"] = ["signed" if has else "open" for has in some]
+    lost = ~converted & (chance.random(rows) < 0.5)
+    columns["lost because"] = ["price" if has else "" for has in lost]
+    found = verdict(columns, converted)
+    assert {"invoice", "paid", "closed because", "lost because"} <= {*suspect(found), *refused(found)}
+    told = {finding.column: finding.reason for finding in found.suspect}
+    assert not told or any("such columns" in reason for reason in told.values())
+
+
+@pytest.mark.parametrize(("rows", "rate"), SIZES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_honest_columns_are_not_suspect(rows: int, rate: float, seed: int) -> None:
+    columns, converted, chance = history(rows, rate, seed)
+    columns["visits"] = [str(max(0, int(one))) for one in chance.normal(0.2, 1.2, rows)]
+    columns["source"] = [f"S{one}" for one in chance.geometric(0.3, rows)]
+    columns["phone"] = ["yes" if one else "" for one in chance.random(rows) < 0.3]
+    assert {*suspect(verdict(columns, converted))} <= {"minutes"}  # strong alone, and named for it
+
+
+@pytest.mark.parametrize("converters", [0, 1, 4])
+def test_where_hardly_anybody_converted_no_column_is_judged(converters: int) -> None:
+    converted = np.arange(60) < converters
+    columns = {"paid": ["yes" if one else "no" for one in converted], "visits": [str(n) for n in range(60)]}
+    assert verdict(columns, converted) == Verdict((), ())
+    assert verdict(columns, ~converted) == Verdict((), ())
+
+
 def test_a_date_after_the_conversion_is_refused() -> None:
     columns, converted, chance = history(1000, 0.3, 7, strength=0.5)
     start = (date(2026, 1, 1) - date(1970, 1, 1)).days

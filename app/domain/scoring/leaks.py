@@ -23,6 +23,13 @@ REFUSED_SHARE = 0.9
 SUSPECT_AUC = 0.75
 SUSPECT_PRESENCE = 0.6
 PURE_RATE, PURE_SHARE = 0.98, 0.2
+ALL_BUT_PURE = 0.99
+"""The rate of a small part of the conversions that honest columns do not reach."""
+
+BY_LUCK = 1e-6
+FEWEST_OUTCOMES = 5
+"""Of the rarer outcome: with fewer no column can be judged."""
+
 AFTER_SHARE = 0.5
 FEWEST_ROWS = 20
 WIDEST_BINS = 32
@@ -124,7 +131,12 @@ def _bins(values: Floats) -> NDArray[np.intp]:
 def find_leaks(
     evidence: Evidence, accepted: Collection[str] = (), progress: Callable[[str], None] = lambda _: None
 ) -> Verdict:
-    """Refuse in turns, strongest column first, until none is left to refuse; then name the suspects."""
+    """Refuse in turns, strongest column first, until none is left to refuse; then name the suspects.
+
+    Nothing is found where hardly anybody converted, or hardly anybody did not.
+    """
+    if not FEWEST_OUTCOMES <= evidence.converted.sum() <= len(evidence.converted) - FEWEST_OUTCOMES:
+        return Verdict((), ())
     names = evidence.vocabulary.names
     alone = {place: evidence.alone(place) for place in range(len(names))}
     refused: dict[int, str] = {}
@@ -140,8 +152,11 @@ def find_leaks(
         refused[place] = reason
         progress(f"refused {names[place]}: {reason}")
     kept = [place for place in alone if place not in refused]
+    pure = {place: sign for place in kept if (sign := _purity(evidence, place))}
     suspects = [
-        Finding(names[place], sign) for place in kept if (sign := _suspicion(evidence, alone, place, kept))
+        Finding(names[place], sign)
+        for place in kept
+        if (sign := _suspicion(evidence, alone, place, kept, pure))
     ]
     return Verdict(tuple(Finding(names[place], reason) for place, reason in refused.items()), tuple(suspects))
 
@@ -195,21 +210,26 @@ def _zero(days: Floats | None) -> Floats | float:
     return 0.0 if days is None else np.where(np.isnan(days), 0.0, days)
 
 
-def _suspicion(evidence: Evidence, alone: dict[int, float], place: int, kept: Sequence[int]) -> str | None:
+def _suspicion(
+    evidence: Evidence, alone: dict[int, float], place: int, kept: Sequence[int], pure: dict[int, str]
+) -> str | None:
     signs = []
     if alone[place] >= SUSPECT_AUC:
         signs.append(f"alone it reaches AUC {alone[place]:.2f}")
     presence = _presence(evidence, place)
     if presence >= SUSPECT_PRESENCE:
         signs.append(f"merely being filled in reaches AUC {presence:.2f}")
-    pure = _pure_level(evidence, place)
-    if pure:
-        signs.append(pure)
+    if place in pure:
+        signs.append(pure[place])
     if not signs:
         return None
     every = evidence.together(kept)
     without = evidence.together([one for one in kept if one != place])
-    return f"{' and '.join(signs)}; AUC with it {every:.3f}, without it {without:.3f}"
+    told = f"{' and '.join(signs)}; AUC with it {every:.3f}, without it {without:.3f}"
+    if place in pure and len(pure) > 1:  # each for itself adds little where they say the same
+        apart = evidence.together([one for one in kept if one not in pure])
+        told += f", without all {len(pure)} such columns {apart:.3f}"
+    return told
 
 
 def _presence(evidence: Evidence, place: int) -> float:
@@ -220,17 +240,47 @@ def _presence(evidence: Evidence, place: int) -> float:
     return max(reached, 1 - reached)
 
 
-def _pure_level(evidence: Evidence, place: int) -> str | None:
-    """A level whose leads convert almost without exception, and that holds a good part of all conversions."""
+def _purity(evidence: Evidence, place: int) -> str | None:
+    """What part of the rows, told apart by this column, converted almost without exception; or None."""
+    name, values = evidence.vocabulary.names[place], evidence.matrix[:, place]
+    filled = evidence.filled[name]
+    if _converts(evidence, filled) or _never_converts(evidence, filled):
+        return f"{evidence.converted[filled].mean():.0%} of the rows that have one converted"
     if not evidence.vocabulary.is_category(place):
-        return None
-    codes = evidence.matrix[:, place].astype(np.intp)
+        return _pure_rest(evidence, values)
     for code, level in enumerate(evidence.vocabulary.levels[place]):
-        inside = evidence.converted[codes == code]
-        if (
-            len(inside) >= FEWEST_ROWS
-            and inside.mean() >= PURE_RATE
-            and inside.sum() >= PURE_SHARE * evidence.converted.sum()
-        ):
-            return f"{inside.mean():.0%} of its '{level}' converted"
+        inside = values == code
+        if _converts(evidence, inside):
+            return f"{evidence.converted[inside].mean():.0%} of its '{level}' converted"
     return None
+
+
+def _pure_rest(evidence: Evidence, values: Floats) -> str | None:
+    """A number that is nearly always the same, and otherwise for those alone who converted."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    distinct, counts = np.unique(known, return_counts=True)
+    common = distinct[np.argmax(counts)]
+    other = ~np.isnan(values) & (values != common)
+    if not _converts(evidence, other):
+        return None
+    return f"{evidence.converted[other].mean():.0%} of the rows where it is not {common:g} converted"
+
+
+def _converts(evidence: Evidence, inside: Flags) -> bool:
+    """Whether these rows converted almost without exception, and not by luck: nearly all of a good part of
+    the conversions, or all but one in a hundred of a smaller one.
+    """
+    hits, everybody = evidence.converted[inside], evidence.converted.mean()
+    if len(hits) < FEWEST_ROWS or everybody ** len(hits) >= BY_LUCK:
+        return False
+    large = hits.sum() >= PURE_SHARE * evidence.converted.sum()
+    return bool(hits.mean() >= (PURE_RATE if large else ALL_BUT_PURE))
+
+
+def _never_converts(evidence: Evidence, inside: Flags) -> bool:
+    """Whether hardly one of these rows converted where many should have: a reason why the lead was lost."""
+    hits, everybody = evidence.converted[inside], evidence.converted.mean()
+    enough = len(hits) >= FEWEST_ROWS and (1 - everybody) ** len(hits) < BY_LUCK
+    return bool(enough and hits.mean() <= everybody / 50)

@@ -80,6 +80,24 @@ def lift(converted: Floats, scores: Floats, share: float = 0.1) -> float:
     return float(converted[best].mean() / converted.mean()) if converted.any() else 0.0
 
 
+def calm_error(probability: Floats, seed: int, draws: int = 200) -> float:
+    """The calibration error that 99 in 100 samples of this size do not pass where every probability is
+    true."""
+    chance = np.random.default_rng(seed)
+    errors = [
+        calibration_error((chance.random(len(probability)) < probability).astype(np.float64), probability)
+        for _ in range(draws)
+    ]
+    return float(np.quantile(errors, 0.99))
+
+
+def rates_apart(hits: float, rows: float, earlier_hits: float, earlier_rows: float) -> float:
+    """How many standard errors two conversion rates lie apart; 0 where all or nobody converted."""
+    together = (hits + earlier_hits) / (rows + earlier_rows)
+    error = np.sqrt(together * (1 - together) * (1 / rows + 1 / earlier_rows))
+    return float(abs(hits / rows - earlier_hits / earlier_rows) / error) if error > 0 else 0.0
+
+
 def measure(converted: NDArray[np.bool_] | Floats, probability: Floats) -> dict[str, float]:
     """The six figures printed for every model."""
     truth = np.asarray(converted, dtype=np.float64)

@@ -45,6 +45,7 @@ def quality_report(
         "calibration": model.calibration.name,
         "judged": "forward in time" if len(held) < len(converted) else "shuffled folds",
         "metrics": figures,
+        "log_loss_of_rate": log_loss(truth, np.full(len(truth), truth.mean())),
         "interval": auc_interval(figures["auc"], truth),
         "rate_interval": rate_interval(truth),
         "wide": bool(min(converted.sum(), (1 - converted).sum()) <= FULL_CHOICE_CONVERSIONS),
