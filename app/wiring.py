@@ -194,6 +194,7 @@ def _zoom(settings: Settings) -> PullSource:
         settings.secrets.zoom_client_secret,
         base_url=settings.zoom.base_url,
         oauth_url=settings.zoom.oauth_url,
+        plan=settings.zoom.plan,
     )
     return ZoomSource(client, settings.zoom.hosts)
 
