@@ -7,7 +7,7 @@ a webinar's id. Something read before its report was complete is read again; a k
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
@@ -17,14 +17,24 @@ from app.domain.errors import BadCredentials, PartlyRead, TryLater
 from app.domain.records import Page, Record
 from connectors.zoom.client import NotReady, Refused, Row, TooOld, ZoomClient
 from connectors.zoom.reports import REPORTS, Lot, attendee, count_of, in_lots
-from connectors.zoom.runs import GIVE_UP, YEAR, LeftOut, Run, host_problem, is_due, list_runs, moment
+from connectors.zoom.runs import (
+    GIVE_UP,
+    READINGS,
+    SURVEY_READINGS,
+    YEAR,
+    LeftOut,
+    Run,
+    host_problem,
+    is_due,
+    list_runs,
+    moment,
+)
 from connectors.zoom.scopes import lacking, may_read_surveys
 
 ReadTimes = dict[str, datetime]
 COUNT = "participants.count"
 """What Zoom's own report counts, told beside its rows: what we hold is compared with it."""
 
-SURVEY_GIVE_UP = timedelta(days=3)
 FAILURES = 2
 """So many reports in a row that cannot be had mean that Zoom is away; one alone is left for the next pull."""
 
@@ -130,8 +140,9 @@ class ZoomSource:
         """One report that cannot be had keeps no other from being read; it is raised in the end."""
         problem: TryLater | None = None
         in_a_row, left_out = 0, LeftOut()
+        waits = SURVEY_READINGS if stream == "surveys" else READINGS
         for run in runs:
-            if not is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now):
+            if not is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now, waits):
                 continue
             try:
                 for records, lot in self._report_lots(stream, run, now):
@@ -174,7 +185,7 @@ def _cursor(read: ReadTimes) -> Mapping[str, Any]:
 
 def _never_comes(stream: str, run: Run, now: datetime) -> bool:
     """Most webinars have no survey, and Zoom does not say which."""
-    wait = SURVEY_GIVE_UP if stream == "surveys" else GIVE_UP
+    wait = SURVEY_READINGS[-1] if stream == "surveys" else GIVE_UP
     return run.planned_end is not None and run.planned_end < now - wait
 
 

@@ -15,6 +15,9 @@ YEAR = timedelta(days=365)
 READINGS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=24))
 """After the end of a run its reports still grow; with the last of these readings they are complete."""
 
+SURVEY_READINGS = (*READINGS, timedelta(days=3))
+"""Who is asked by mail answers a survey days later."""
+
 GIVE_UP = timedelta(days=30)
 """A report that is not there this long after the end never comes: nobody joined, or the plan keeps none."""
 
@@ -141,16 +144,22 @@ def _is_still_open(planned: Run, held: Mapping[str, Iterable[Run]]) -> bool:
     return planned.start is None or not any(start >= planned.start - _EARLY for start in starts)
 
 
-def is_due(end: datetime | None, over: bool, read_at: datetime | None, now: datetime) -> bool:
+def is_due(
+    end: datetime | None,
+    over: bool,
+    read_at: datetime | None,
+    now: datetime,
+    waits: Sequence[timedelta] = READINGS,
+) -> bool:
     """Is something that ended at `end` worth reading, last read at `read_at`?
 
-    At once when it is over, then at each of READINGS, then never again.
+    At once when it is over, then after each of `waits`, then never again.
     """
     if not over or end is None:
         return False
     if read_at is None:
         return True
-    return any(read_at < end + wait <= now for wait in READINGS)
+    return any(read_at < end + wait <= now for wait in waits)
 
 
 def moment(text: Any) -> datetime | None:
