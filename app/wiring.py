@@ -57,6 +57,14 @@ class Pace:
     limit: Callable[[sa.Engine, str, int, float], WindowLimit]
 
 
+def clock() -> datetime:
+    """The one place that asks what time it is."""
+    return datetime.now(UTC)
+
+
+REAL = Pace(clock, time.monotonic, time.sleep, SharedLimit)
+
+
 @contextmanager
 def open_services(environ: Mapping[str, str], connections: int = POOL) -> Iterator[Services]:
     """Services for as long as the block lasts. Without DATABASE_URL the embedded server runs that long too.
@@ -86,16 +94,14 @@ def open_database(environ: Mapping[str, str]) -> Iterator[Database]:
 
 
 def make_services(
-    settings: Settings, database_url: str, connections: int = POOL, pace: Pace | None = None
+    settings: Settings, database_url: str, connections: int = POOL, pace: Pace = REAL
 ) -> Services:
     """Everything the line runs on, over at most so many database connections. No vendor is called yet."""
     from connectors.zoom.attendee_report import AttendeeReport
 
-    mappings = load_mappings()
-    off = missing_secrets(settings.secrets)
+    mappings, off = load_mappings(), missing_secrets(settings.secrets)
     sources: dict[str, PullSource] = {}
     database = make_engine(database_url, pool_size=connections)
-    pace = pace or Pace(clock, time.monotonic, time.sleep, SharedLimit)
     writer = Writer(database)
     destination: Destination | None = None
     contacts: ContactReader | None = None
@@ -283,8 +289,3 @@ def __getattr__(name: str) -> Any:
     settings = load_settings(os.environ)
     url = settings.secrets.database_url or embedded_for_life()
     return create_app(make_services(settings, url, connections=1))  # deliveries have a door of their own
-
-
-def clock() -> datetime:
-    """The one place that asks what time it is."""
-    return datetime.now(UTC)

@@ -64,8 +64,7 @@ class ZoomSource:
             except BadCredentials as failure:
                 return [Problem("error", "zoom", str(failure))]
             except (NotReady, Refused) as failure:
-                reason = host_problem(failure).removeprefix("zoom: ")
-                found.append(Problem("error", "zoom", f"host {place}: {reason}"))
+                found.append(Problem("error", "zoom", host_problem(place, failure)))
         return [*found, *_scope_problems(self._client.scopes)]
 
     def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
@@ -223,6 +222,6 @@ def _scope_problems(token: str) -> Iterator[Problem]:
     if missing := lacking(token):
         message = f"the app lacks scopes: add {', '.join(missing)} to it, see connectors/zoom/README.md"
         yield Problem("error", "zoom", message)
-    if not may_read_surveys(token):
+    elif not may_read_surveys(token):
         message = "no scope of the reports covers surveys: their answers are not read until one is added"
         yield Problem("warning", "zoom", message)

@@ -87,18 +87,19 @@ def list_webinars(client: ZoomClient, hosts: Sequence[str], left_out: LeftOut) -
             for rows, _ in client.pages(f"/users/{quote(host)}/webinars", "webinars", "Medium"):
                 found |= {(str(row.get("id")), str(row.get("start_time"))): row for row in rows}
         except (NotReady, Refused) as failure:
-            reason = host_problem(failure)
-            if len(left_out.told) + 1 == len(hosts):
-                raise BadCredentials(reason) from None
-            left_out.told.append(f"host {place}, {reason.removeprefix('zoom: ')}")
+            left_out.told.append(host_problem(place, failure))
+            if len(left_out.told) == len(hosts):
+                raise BadCredentials(f"zoom: {left_out.told[0]}") from None
     return list(found.values())
 
 
-def host_problem(failure: SaviaError) -> str:
-    """What an operator should do about a host whose webinars cannot be listed."""
+def host_problem(place: int, failure: SaviaError) -> str:
+    """What an operator should do about a host whose webinars cannot be listed. Hosts are told by their place:
+    their names may be addresses.
+    """
     if isinstance(failure, NotReady):
-        return "zoom: a host is unknown; correct `hosts` under [zoom]"
-    return str(failure)
+        return f"host {place} is unknown; correct `hosts` under [zoom]"
+    return f"host {place}: {str(failure).removeprefix('zoom: ')}"
 
 
 def list_runs(client: ZoomClient, hosts: Sequence[str], now: datetime, left_out: LeftOut) -> list[Run]:

@@ -298,7 +298,7 @@ def test_a_host_without_a_licence_stops_no_other_host():
     with source(account, hosts) as made:
         pulled = made.pull("webinars", None, NOW)
         assert next(pulled).records
-        with pytest.raises(PartlyRead, match="host 1, the host has no webinar add-on"):
+        with pytest.raises(PartlyRead, match="host 1: the host has no webinar add-on"):
             next(pulled)
         assert list(made.pull("registrants", None, NOW)), "told once a round, by the first stream"
         assert [problem.message.partition(":")[0] for problem in made.check()] == ["host 1"]
