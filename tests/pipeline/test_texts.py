@@ -23,7 +23,7 @@ from app.pipeline.understand import rescore_touched
 from app.services import Services
 from app.store import facts, people
 from app.store.cause import Cause
-from tests.line import MAPPINGS, Moment, services_of
+from tests.line import MAPPINGS, Moment, registration, services_of
 
 BUYING = TextReading("positive", "buy", ("price",))
 
@@ -136,6 +136,33 @@ def test_questions_chat_and_comments_are_read_without_what_tells_who_wrote_them(
     for told in ("ana", "ruiz", "cierzo", "example"):
         assert told not in sent
     assert features(services) == {"text_sentiment": 1.0, "text_intent": "buy", "text_pain_point": "price"}
+
+
+def test_answers_to_the_customers_own_questions_and_to_surveys_are_read(services: Services, reader: Reader):
+    asked = [{"title": "¿Qué esperas?", "value": "una demo"}, {"title": "¿Algo más?", "value": ""}]
+    survey = {
+        "webinar_uuid": "run==",
+        "email": "ana.ruiz@example.com",
+        "question": "¿Qué tal?",
+        "answer": "¿cuánto cuesta?",
+        "date_time": "2026-11-19T17:02:00Z",
+    }
+    created = registration(1, email="leo@example.org", custom_questions=asked[:1])
+    store(
+        services,
+        registrant(custom_questions=asked),
+        registrant(email="eva@example.org", custom_questions="none"),
+        Record("zoom", "surveys", survey),
+        Record("zoom", "webinar.registration_created", created),
+    )
+    read_all(services)
+    assert sorted(reader.shown) == ["una demo", "¿cuánto cuesta?"], "the same words of two people once"
+    for who in ("ana.ruiz@example.com", "leo@example.org"):
+        assert features(services, who)["text_intent"] == "buy"
+    line = read_line(services, "ana.ruiz@example.com")
+    assert line is not None
+    kinds = {item.kind for item in line.activities}
+    assert kinds == {"webinar_registration", "registration_answer", "survey_answer"}
 
 
 def test_the_same_words_are_asked_about_once(services: Services, reader: Reader):
