@@ -17,6 +17,7 @@ from tests.sandbox.openai import OpenAiModel
 from tests.sandbox.play import Play
 from tests.sandbox.serving import LocalServer
 from tests.sandbox.stage import fill_portal
+from tests.sandbox.switches import Switches, Troubled
 from tests.sandbox.visit_world import make_visits
 from tests.sandbox.world import Story, make_world
 from tests.sandbox.zoom_account import ZoomAccount, ZoomCredentials
@@ -32,7 +33,7 @@ ACTIVECAMPAIGN_WEBHOOK_SECRET = "sandbox-activecampaign-secret"
 
 class Sandbox:
     """A world and the vendors that know parts of it. `start` serves until `stop`; also a context manager.
-    Webhook retry delays are multiplied by `time_scale`.
+    Webhook retry delays are multiplied by `time_scale`. `switches` say what befalls calls and deliveries.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Sandbox:
         self.zoom = ZoomAccount(
             self.story, ZoomCredentials(ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET)
         )
+        self.switches = Switches(seed)
         self.play = Play(
             self.story,
             self.portal,
@@ -61,6 +63,7 @@ class Sandbox:
             zoom_secret=ZOOM_WEBHOOK_SECRET,
             hubspot_secret=HUBSPOT_CLIENT_SECRET,
             time_scale=time_scale,
+            switches=self.switches,
         )
         self.server = LocalServer(self._app(), port)
         self.port, self.url = self.server.port, self.server.url
@@ -118,5 +121,6 @@ class Sandbox:
         )
         app.register_blueprint(ga4.make_blueprint(self.ga4), url_prefix="/ga4")
         app.register_blueprint(openai.make_blueprint(self.openai), url_prefix="/openai")
-        app.register_blueprint(control.make_blueprint(self.play), url_prefix="/control")
+        app.register_blueprint(control.make_blueprint(self.play, self.switches), url_prefix="/control")
+        app.wsgi_app = Troubled(app.wsgi_app, self.switches)
         return app
