@@ -34,7 +34,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
 def _show(services: Services, console: Console) -> int:
     plan = show_setup(services, services.clock())
     vendors, steps = standings(services, plan), next_steps(services, plan)
-    for line in (*(f"{name}: {how}" for name, how in vendors.items()), *_found(plan), *_numbered(steps)):
+    told = [f"{name}: {how}" for name, how in vendors.items()]
+    told += [*_found(plan), _verdict(plan, connected=services.destination is not None), *_numbered(steps)]
+    for line in told:
         console.line(line)
     if console.as_json:
         console.report(
@@ -57,9 +59,15 @@ def _found(plan: SetupPlan) -> list[str]:
         f"  register with {name}: a webhook for {', '.join(what)}"
         for name, what in plan.registrations.items()
     ]
-    if plan.is_empty:
-        return [*lines, "What can be made is there." if not plan.stands_still else "Nothing can be made yet."]
-    return [*lines, "Nothing was made yet."]
+    return lines
+
+
+def _verdict(plan: SetupPlan, *, connected: bool) -> str:
+    if not plan.is_empty:
+        return "Nothing was made yet."
+    if not connected:
+        return "Nothing can be made before HubSpot is connected."
+    return "Nothing more can be told before that is mended." if plan.stands_still else "Nothing is missing."
 
 
 def _numbered(steps: Sequence[str]) -> list[str]:

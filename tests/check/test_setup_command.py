@@ -83,6 +83,7 @@ def test_with_nothing_configured_each_vendor_has_a_line_and_hubspot_is_the_first
         (line,) = [line for line in lines if line.startswith(f"{vendor}: ")]
         assert line.startswith(f"{vendor}: off: set {', '.join(names)}; connectors/")
     assert told.code == 0
+    assert "Nothing can be made before HubSpot is connected." in lines
     assert told.steps[0] == "Connect HubSpot, without which nothing is written: set HUBSPOT_ACCESS_TOKEN"
     assert told.steps[-1] == "Run python -m jobs setup again"
     assert not any("--apply" in step for step in told.steps)
@@ -110,6 +111,7 @@ def test_with_hubspot_alone_its_part_is_made_and_the_others_are_offered(run: Run
 def test_with_everything_there_what_is_left_is_looking_and_the_first_plan(run: Run, place: Installation):
     told = run(place.services)
     assert told.code == 0
+    assert "Nothing is missing." in told.out.splitlines()
     assert [line.split(": ", 1)[1] for line in told.out.splitlines()[: len(VENDOR_SECRETS)]] == [
         "on" for _ in VENDOR_SECRETS
     ]
