@@ -19,7 +19,15 @@ def main() -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    sandbox = Sandbox(asked.leads, asked.webinars, asked.seed, asked.port, asked.time_scale, asked.now)
+    sandbox = Sandbox(
+        asked.leads,
+        asked.webinars,
+        asked.seed,
+        asked.port,
+        asked.time_scale,
+        asked.now,
+        asked.deal_days,
+    )
     for vendor, name, to in asked.switch:
         sandbox.switches.turn(vendor, name, to)
     with sandbox:
@@ -46,6 +54,7 @@ def _arguments() -> argparse.Namespace:
         metavar="VENDOR.NAME=NUMBER",
         help="trouble: zoom.html=0.05, all.latency=0.2, hubspot.lost=0.1; /control/switches shows them all",
     )
+    parser.add_argument("--deal-days", type=int, default=200, help="how far back deals reach")
     parser.add_argument("--ready-file", type=Path, help="write the line with the port here too")
     return parser.parse_args()
 

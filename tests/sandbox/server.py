@@ -33,7 +33,8 @@ ACTIVECAMPAIGN_WEBHOOK_SECRET = "sandbox-activecampaign-secret"
 
 class Sandbox:
     """A world and the vendors that know parts of it. `start` serves until `stop`; also a context manager.
-    Webhook retry delays are multiplied by `time_scale`. `switches` say what befalls calls and deliveries.
+    Webhook retry delays are multiplied by `time_scale`; deals reach `deal_days` back; `switches` say what
+    befalls calls and deliveries.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class Sandbox:
         port: int = 0,
         time_scale: float = 0.001,
         now: datetime | None = None,
+        deal_days: int = 200,
     ) -> None:
-        self.world = make_world(seed, leads, webinars, now or datetime.now(UTC))
+        self.world = make_world(seed, leads, webinars, now or datetime.now(UTC), deal_days)
         self.story = Story(self.world)
         self.portal = HubSpotPortal(token=HUBSPOT_TOKEN)
         ids = fill_portal(self.portal, self.world)
