@@ -264,4 +264,5 @@ def _hinted(payload: Payload, path: str, split: str) -> Iterator[str]:
 
 
 def _reference(source: str, payload: Payload, rule: ReferenceRule) -> Reference:
-    return Reference(source, rule.kind, read_name(payload, rule.reference_id), payload)
+    body = read_fields(payload, lay_out(rule.fields)) if rule.fields else payload
+    return Reference(source, rule.kind, read_name(payload, rule.reference_id), body)

@@ -114,8 +114,11 @@ class HintRule:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRule:
+    """`fields` are what is kept of the payload, by our name; without them all of it."""
+
     kind: str
     reference_id: Path
+    fields: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.domain.deprecations import end_problems
 from app.pipeline.delivery_checkup import delivery_problems, delivery_state
+from app.pipeline.reading_checkup import reading_problems, reading_state
 from app.pipeline.reconcile import reconciliation_problems
 from app.pipeline.score_checkup import score_problems, score_state
 from app.pipeline.vendor_checkup import vendor_problems
@@ -80,13 +81,15 @@ def _store(services: Services, now: datetime) -> tuple[dict[str, object], list[P
     try:
         with services.database.connect() as conn:
             state |= work_state(conn, services, now) | score_state(conn)
-            state |= delivery_state(conn, services) | vital_state(conn, now)
+            state |= delivery_state(conn, services) | reading_state(conn, services, now)
+            state |= vital_state(conn, now)
             problems = [
                 *work_problems(conn, services, now),
                 *score_problems(conn, services),
                 *delivery_problems(conn, services, now),
                 *vital_problems(conn, services, now),
                 *reconciliation_problems(conn, now),
+                *reading_problems(conn, services, now),
             ]
     except sa.exc.OperationalError:
         return state, [_away()]

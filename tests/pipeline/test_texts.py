@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.domain.errors import BadRecord, TryLater
 from app.domain.normalize import normalize
 from app.domain.records import ContactHint, IdentityKey, Record
 from app.domain.texts import TEXT_FEATURES, RedactedText, TextReading
+from app.pipeline.checkup import check_up
 from app.pipeline.explain import read_line
 from app.pipeline.steps import read_texts
 from app.pipeline.texts import read_new_texts
@@ -180,11 +182,48 @@ def test_beyond_the_days_budget_the_word_lists_read_and_the_vendor_goes_on_tomor
     store(services, *(question(n, f"hola número {'x' * n}", f"lead{n}@example.com") for n in range(6)))
     read_all(services)
     assert len(reader.shown) == 4
-    assert features(services, "lead5@example.com")["text_intent"] == "other", "read at home meanwhile"
+    assert features(services, "lead0@example.com")["text_intent"] == "other", "read at home meanwhile"
+    assert features(services, "lead5@example.com")["text_intent"] == "buy", "the newest are read first"
     clock.move(days=1)
     read_all(services)
     assert len(reader.shown) == 6
-    assert features(services, "lead5@example.com")["text_intent"] == "buy"
+    assert features(services, "lead0@example.com")["text_intent"] == "buy"
+
+
+def test_another_reader_reads_everything_anew_within_the_days_budget_the_newest_first(
+    services: Services, reader: Reader, clock: Moment
+):
+    store(services, *(question(n, f"hola{'x' * n}", f"lead{n}@example.com") for n in range(6)))
+    read_all(services)
+    clock.move(days=1)
+    read_all(services)
+    other = Reader()
+    other.name = "reader/2"
+    changed = replace(services, texts=other)
+    rescore_touched(changed, clock.move(days=1))
+    store(changed, question(9, "algo nuevo", "lead9@example.com"))
+    read_all(changed)
+    assert other.shown == ["algo nuevo", *(f"hola{'x' * n}" for n in (5, 4, 3))]
+    clock.move(days=1)
+    store(changed, question(10, "lo más nuevo", "lead9@example.com"))
+    read_all(changed)
+    assert other.shown[4:] == ["lo más nuevo", *(f"hola{'x' * n}" for n in (2, 1, 0))]
+    assert features(changed, "lead0@example.com")["text_intent"] == "buy"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_check_says_how_many_texts_the_vendor_refused_and_what_to_do(
+    services: Services, reader: Reader, clock: Moment, refused: bool
+):
+    reader.away = BadRecord("request", "refused") if refused else None
+    settings = services.settings.model_copy(update={"openai": OpenAi(texts_per_day=10)})
+    asking = replace(services, settings=settings)
+    store(asking, *(question(n, f"hola número {'x' * n}") for n in range(6)))
+    read_all(asking)
+    found = check_up(asking, clock(), ask_vendors=False)
+    told = [one.message for one in found.problems if one.subject == "OpenAI" and "refused" in one.message]
+    assert found.state["texts read, last day"] == {"word lists" if refused else "reader/1": 6}
+    assert [message.startswith("refused 6 of 6 texts") for message in told] == [True] * refused
 
 
 def test_a_text_the_vendor_refuses_is_read_at_home_and_never_asked_about_again(

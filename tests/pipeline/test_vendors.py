@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from app.domain.changes import Problem
 from app.domain.records import Page, Record
+from app.pipeline.checkup import check_up
 from app.pipeline.explain import read_line, tell
 from app.pipeline.pull import pull_source
 from app.pipeline.reconcile import reconciled
@@ -142,6 +143,38 @@ def test_explain_says_which_acts_were_a_machines_and_why(mailed: Services):
     assert line is not None
     told = [row for row in tell(line, mailed) if "email_click" in row and "a machine's:" in row]
     assert len(told) == 3
+
+
+def test_explain_calls_a_campaign_by_its_name(mailed: Services, now: datetime):
+    campaign = Record("activecampaign", "campaigns", {"id": "41", "name": "Boletín", "sdate": "2026-11-22"})
+    named = services_with(mailed.database, now, Told("activecampaign", "campaigns", Page((campaign,), {})))
+    pull_and_score(named, "activecampaign")
+    line = read_line(named, "ana@example.com")
+    assert line is not None
+    assert sum("email_click 1 of Boletín (sync run" in row for row in tell(line, named)) == 4
+
+
+def test_a_day_that_ga4_did_not_tell_whole_is_shown_by_check_and_at_its_visits(
+    database: sa.Engine, now: datetime
+):
+    flags = "thresholded sampled"
+    days = [("2026-11-20", flags), ("2026-11-21", "sampled"), ("2026-11-19", ""), ("2026-01-01", flags)]
+    told = [Record("ga4", "days", {"day": one, "flags": flags, "rows": 3}) for one, flags in days]
+    for source in (
+        Told("ga4", "days", Page(tuple(told), {})),
+        Told("ga4", "session_start", day(visit("1", "05", flags=flags), visit("2", "05"))),
+    ):
+        services = services_with(database, now, source)
+        pull_and_score(services, "ga4")
+    messages = [one.message for one in check_up(services, now, ask_vendors=False).problems]
+    assert any(
+        "2 days are not told whole lately (sampled 2, thresholded 1; the last: 2026-11-21)" in message
+        for message in messages
+    )
+    lines = [read_line(services, contact) for contact in "12"]
+    shown = [[row for row in tell(line, services) if "did not tell all" in row] for line in lines if line]
+    assert [len(rows) for rows in shown] == [1, 0]
+    assert "[ga4 did not tell all of that day: thresholded sampled]" in shown[0][0]
 
 
 def test_every_kind_of_activity_the_vendors_make_has_its_weight():
