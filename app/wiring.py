@@ -20,6 +20,7 @@ from app.databases import Database, database_of, embedded_for_life
 from app.domain.deprecations import PublishedEnd
 from app.domain.portal import asked_names
 from app.domain.ports import (
+    AttendanceFile,
     ContactReader,
     Destination,
     PortalCheck,
@@ -97,9 +98,8 @@ def make_services(
     settings: Settings, database_url: str, connections: int = POOL, pace: Pace = REAL
 ) -> Services:
     """Everything the line runs on, over at most so many database connections. No vendor is called yet."""
-    from connectors.zoom.attendee_report import AttendeeReport
-
-    mappings, off = load_mappings(), missing_secrets(settings.secrets)
+    mappings = load_mappings()
+    off = missing_secrets(settings.secrets)
     sources: dict[str, PullSource] = {}
     database = make_engine(database_url, pool_size=connections)
     writer = Writer(database)
@@ -129,7 +129,7 @@ def make_services(
         clock=pace.now,
         writer=writer,
         registrations=tuple(registrations),
-        attendance_file=AttendeeReport(),
+        attendance_file=_attendance_file(),
         ends=() if "HubSpot" in off else _published_ends(settings, mappings),
         texts=None if "OpenAI" in off else _openai(settings, mappings),
         portal=portal,
@@ -199,6 +199,12 @@ def _zoom(settings: Settings, pace: Pace) -> PullSource:
         sleep=pace.sleep,
     )
     return ZoomSource(client, settings.zoom.hosts)
+
+
+def _attendance_file() -> AttendanceFile:
+    from connectors.zoom.attendee_report import AttendeeReport
+
+    return AttendeeReport()
 
 
 def _activecampaign(settings: Settings, database: sa.Engine, pace: Pace) -> tuple[PullSource, Registration]:
