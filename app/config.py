@@ -41,6 +41,7 @@ class Zoom(Section):
 
     base_url: Address = "https://api.zoom.us/v2"
     oauth_url: Address = "https://zoom.us/oauth/token"
+    plan: Literal["free", "pro", "business"] = "pro"
     hosts: tuple[str, ...] = ("me",)
 
 

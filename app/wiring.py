@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,9 +16,11 @@ import sqlalchemy as sa
 
 from app import log
 from app.config import Settings, load_settings, missing_secrets
+from app.databases import Database, database_of, embedded_for_life
 from app.domain.deprecations import PublishedEnd
 from app.domain.portal import asked_names
 from app.domain.ports import (
+    AttendanceFile,
     ContactReader,
     Destination,
     PortalCheck,
@@ -30,7 +31,6 @@ from app.domain.ports import (
 )
 from app.pipeline import steps
 from app.services import Services
-from app.store import embedded, migrate
 from app.store.call_slots import SharedLimit
 from app.store.database import make_engine
 from app.store.writer import CALL_WITHIN, Writer
@@ -38,13 +38,32 @@ from mappings.load import Mappings, load_mappings
 
 if TYPE_CHECKING:
     from app.engine import Engine
+    from connectors.call_limits import WindowLimit
     from connectors.hubspot.source import HubSpotSource
+
 
 POOL = 6
 """Connections of a worker: two steps, the lease of the writer, and the look-around."""
 
-EMBEDDED_FOLDER = Path("var/pg")
-"""Where the embedded server keeps its data when no DATABASE_URL is given."""
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How time goes by for whoever calls a vendor. `limit` makes the window of this name, calls and seconds
+    that all who call under it share.
+    """
+
+    now: Callable[[], datetime]
+    seconds: Callable[[], float]
+    sleep: Callable[[float], None]
+    limit: Callable[[sa.Engine, str, int, float], WindowLimit]
+
+
+def clock() -> datetime:
+    """The one place that asks what time it is."""
+    return datetime.now(UTC)
+
+
+REAL = Pace(clock, time.monotonic, time.sleep, SharedLimit)
 
 
 @contextmanager
@@ -54,21 +73,13 @@ def open_services(environ: Mapping[str, str], connections: int = POOL) -> Iterat
     Raises BadConfig with every fault of settings and mappings.
     """
     settings = load_settings(environ)
-    with _database(settings) as database:
+    with database_of(settings) as database:
         services = make_services(settings, database.url, connections)
         gc.freeze()  # what is loaded now stays: looking it through again took a tenth of a sync's time
         try:
             yield services
         finally:
             services.database.dispose()
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """Where the database is. `keep_up` starts an embedded one again that was killed."""
-
-    url: str
-    keep_up: Callable[[], None]
 
 
 @contextmanager
@@ -79,26 +90,14 @@ def open_database(environ: Mapping[str, str]) -> Iterator[Database]:
     """
     settings = load_settings(environ)
     load_mappings()
-    with _database(settings) as database:
+    with database_of(settings) as database:
         yield database
 
 
-@contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
-    if settings.secrets.database_url:
-        yield Database(settings.secrets.database_url, lambda: None)
-        return
-    with embedded.EmbeddedServer.start(EMBEDDED_FOLDER) as server:
-        engine = make_engine(server.url)
-        migrate.upgrade(engine)
-        engine.dispose()
-        yield Database(server.url, server.keep_up)
-
-
-def make_services(settings: Settings, database_url: str, connections: int = POOL) -> Services:
+def make_services(
+    settings: Settings, database_url: str, connections: int = POOL, pace: Pace = REAL
+) -> Services:
     """Everything the line runs on, over at most so many database connections. No vendor is called yet."""
-    from connectors.zoom.attendee_report import AttendeeReport
-
     mappings = load_mappings()
     off = missing_secrets(settings.secrets)
     sources: dict[str, PullSource] = {}
@@ -108,16 +107,16 @@ def make_services(settings: Settings, database_url: str, connections: int = POOL
     contacts: ContactReader | None = None
     portal: PortalCheck | None = None
     if "HubSpot" not in off:
-        hubspot = _hubspot(settings, mappings, database, writer)
+        hubspot = _hubspot(settings, mappings, database, writer, pace)
         sources["hubspot"], contacts, destination, portal = hubspot
     if "Zoom" not in off:
-        sources["zoom"] = _zoom(settings)
+        sources["zoom"] = _zoom(settings, pace)
     registrations: list[Registration] = []
     if "ActiveCampaign" not in off:
-        sources["activecampaign"], registration = _activecampaign(settings, database)
+        sources["activecampaign"], registration = _activecampaign(settings, database, pace)
         registrations += [registration] if "ActiveCampaign webhooks" not in off else []
     if "GA4" not in off:
-        sources["ga4"] = _ga4(settings, mappings)
+        sources["ga4"] = _ga4(settings, mappings, pace)
     return Services(
         settings=settings,
         database=database,
@@ -127,10 +126,10 @@ def make_services(settings: Settings, database_url: str, connections: int = POOL
         destination=destination,
         contacts=contacts,
         off=off,
-        clock=clock,
+        clock=pace.now,
         writer=writer,
         registrations=tuple(registrations),
-        attendance_file=AttendeeReport(),
+        attendance_file=_attendance_file(),
         ends=() if "HubSpot" in off else _published_ends(settings, mappings),
         texts=None if "OpenAI" in off else _openai(settings, mappings),
         portal=portal,
@@ -138,7 +137,7 @@ def make_services(settings: Settings, database_url: str, connections: int = POOL
 
 
 def _hubspot(
-    settings: Settings, mappings: Mappings, database: sa.Engine, writer: Writer
+    settings: Settings, mappings: Mappings, database: sa.Engine, writer: Writer, pace: Pace
 ) -> tuple[PullSource, ContactReader, Destination, PortalCheck]:
     """Pulls give way first when the day's calls run low: the source has a client of its own."""
     from connectors.hubspot.client import ACCOUNT_SEARCHES_PER_SECOND, BURST_SECONDS, HubSpotClient, calls_of
@@ -149,10 +148,10 @@ def _hubspot(
     from mappings.load import contact_properties, deal_properties
 
     own = settings.hubspot
-    budget = DayBudget(own.keep_free)
+    budget = DayBudget(own.keep_free, clock=pace.seconds)
     searches = max(1, int(ACCOUNT_SEARCHES_PER_SECOND * (1 - own.keep_free)))
     calls, share = own.calls_per_10_seconds, 1 - own.keep_free
-    burst = SharedLimit(database, "hubspot", calls_of(calls, share), BURST_SECONDS)
+    burst = pace.limit(database, "hubspot", calls_of(calls, share), BURST_SECONDS)
 
     def client(*, background: bool) -> HubSpotClient:
         return HubSpotClient(
@@ -161,16 +160,17 @@ def _hubspot(
             api_version=own.api_version,
             burst=burst,
             share=share,
-            searches=SharedLimit(database, "hubspot search", searches, 1),
+            searches=pace.limit(database, "hubspot search", searches, 1),
             guard=writer,
             write_within=CALL_WITHIN,
             spending=Spending(budget, background=background),
+            sleep=pace.sleep,
         )
 
     def source(client: HubSpotClient) -> HubSpotSource:
         asked = contact_properties(mappings), deal_properties(mappings)
         watched = asked_names(mappings.hubspot)
-        return HubSpotSource(client, *asked, watched=watched, calls_per_10_seconds=calls, clock=clock)
+        return HubSpotSource(client, *asked, watched=watched, calls_per_10_seconds=calls, clock=pace.now)
 
     prompt = client(background=False)
     destination = HubSpotDestination(prompt, pilot=settings.pilot.list)
@@ -184,7 +184,7 @@ def _published_ends(settings: Settings, mappings: Mappings) -> tuple[PublishedEn
     return published_ends(settings.hubspot.api_version, enrols_by_v2=enrols)
 
 
-def _zoom(settings: Settings) -> PullSource:
+def _zoom(settings: Settings, pace: Pace) -> PullSource:
     from connectors.zoom.client import ZoomClient
     from connectors.zoom.pull import ZoomSource
 
@@ -194,11 +194,20 @@ def _zoom(settings: Settings) -> PullSource:
         settings.secrets.zoom_client_secret,
         base_url=settings.zoom.base_url,
         oauth_url=settings.zoom.oauth_url,
+        plan=settings.zoom.plan,
+        clock=pace.seconds,
+        sleep=pace.sleep,
     )
     return ZoomSource(client, settings.zoom.hosts)
 
 
-def _activecampaign(settings: Settings, database: sa.Engine) -> tuple[PullSource, Registration]:
+def _attendance_file() -> AttendanceFile:
+    from connectors.zoom.attendee_report import AttendeeReport
+
+    return AttendeeReport()
+
+
+def _activecampaign(settings: Settings, database: sa.Engine, pace: Pace) -> tuple[PullSource, Registration]:
     from connectors.activecampaign.client import CALLS_A_SECOND, ActiveCampaignClient
     from connectors.activecampaign.pull import ActiveCampaignSource
     from connectors.activecampaign.setup import ActiveCampaignRegistration
@@ -206,14 +215,16 @@ def _activecampaign(settings: Settings, database: sa.Engine) -> tuple[PullSource
     client = ActiveCampaignClient(
         settings.activecampaign.base_url or settings.secrets.activecampaign_url,
         settings.secrets.activecampaign_api_key,
-        limit=SharedLimit(database, "activecampaign", CALLS_A_SECOND, 1),
+        limit=pace.limit(database, "activecampaign", CALLS_A_SECOND, 1),
+        clock=pace.seconds,
+        sleep=pace.sleep,
     )
     secret = quote(settings.secrets.activecampaign_webhook_secret, safe="")
     address = f"{settings.public_url}/webhooks/activecampaign/{secret}"
     return ActiveCampaignSource(client), ActiveCampaignRegistration(client, address)
 
 
-def _ga4(settings: Settings, mappings: Mappings) -> PullSource:
+def _ga4(settings: Settings, mappings: Mappings, pace: Pace) -> PullSource:
     from connectors.ga4.client import Ga4Client
     from connectors.ga4.pull import Ga4Source
 
@@ -221,6 +232,7 @@ def _ga4(settings: Settings, mappings: Mappings) -> PullSource:
         settings.secrets.ga4_property_id,
         settings.ga4.endpoint,
         settings.secrets.google_credentials_json,
+        sleep=pace.sleep,
     )
     return Ga4Source(client, events=tuple(mappings.streams["ga4"].stream))
 
@@ -281,17 +293,5 @@ def __getattr__(name: str) -> Any:
 
     log.set_up()
     settings = load_settings(os.environ)
-    url = settings.secrets.database_url or _embedded_for_life()
+    url = settings.secrets.database_url or embedded_for_life()
     return create_app(make_services(settings, url, connections=1))  # deliveries have a door of their own
-
-
-def _embedded_for_life() -> str:
-    """A server on its own, without `jobs all`, shares the embedded database until it ends."""
-    server = embedded.EmbeddedServer.start(EMBEDDED_FOLDER)
-    atexit.register(server.stop)
-    return server.url
-
-
-def clock() -> datetime:
-    """The one place that asks what time it is."""
-    return datetime.now(UTC)

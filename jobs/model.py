@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.scoring.points import MODEL_CODE
 from app.pipeline.champion import champion
 from app.pipeline.model_watch import watch
+from app.pipeline.through import data_through
 from app.services import Services
 from app.store import models
 from app.store.models import StoredModel
@@ -34,10 +35,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
             return 1
         seen = watch(services, services.clock())
         with services.database.connect() as conn:
-            kept = models.all_models(conn)
+            kept, through = models.all_models(conn), data_through(conn, services)
     crowned = next((one for one in kept if one.state == "champion"), None)
     if console.as_json:
-        console.report(_report(crowned, kept, seen))
+        console.report(_report(crowned, kept, seen) | {"data_through": through})
     else:
         _tell(crowned, kept, seen, console)
     return 0

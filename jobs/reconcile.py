@@ -56,5 +56,6 @@ def _as_json(one: Reconciled, *, review: bool) -> dict[str, object]:
         "hubspot": one.matched,
         "unmatched": people if review else len(people),
         "missing": one.missing,
+        "surplus": one.surplus,
         "final": one.is_final,
     }

@@ -30,7 +30,7 @@ class LeadState:
     """One lead as we understand it now. `contact_id` is empty while HubSpot does not know the lead.
 
     `observed` is true when any source ever saw the lead act: then a count of none is known to be zero.
-    `data_through` says of each source up to when its data are in.
+    `data_through` says of each source up to when its data are in, None before everybody was read once.
     `details` are HubSpot properties (name, company) for a contact that must be created. `percentile` is the
     share of all leads that score lower, unknown until they were counted.
     """
@@ -46,7 +46,7 @@ class LeadState:
     texts: Texts
     details: Mapping[str, str]
     scored_at: datetime
-    data_through: Mapping[str, datetime]
+    data_through: Mapping[str, datetime | None]
     percentile: int | None = None
 
 
@@ -108,8 +108,10 @@ def lead_values(lead: LeadState) -> dict[str, str]:
     values |= _mail_counts(lead.activities)
     if own := [item.occurred_at for item in lead.activities if _is_own(item)]:
         values["last_activity_at"] = milliseconds(max(own))
+    known = [at for at in lead.data_through.values() if at]
+    if known and len(known) == len(lead.data_through):
+        values["data_through"] = milliseconds(min(known))
     if lead.data_through:
-        values["data_through"] = milliseconds(min(lead.data_through.values()))
         values["sources_through"] = sources_through(lead.data_through)
     return {name: value[:LONGEST_TEXT] for name, value in values.items()}
 
@@ -159,9 +161,12 @@ def _is_own(item: Activity) -> bool:
     return item.kind not in _NOT_OWN and not _is_machine(item)
 
 
-def sources_through(through: Mapping[str, datetime]) -> str:
+def sources_through(through: Mapping[str, datetime | None]) -> str:
     """Up to when each source's data are in, in words, a line each."""
-    return "\n".join(f"{source}: {at:%Y-%m-%d %H:%M} UTC" for source, at in sorted(through.items()))
+    return "\n".join(
+        f"{source}: {at:%Y-%m-%d %H:%M} UTC" if at else f"{source}: not everybody read yet"
+        for source, at in sorted(through.items())
+    )
 
 
 def milliseconds(moment: datetime) -> str:

@@ -29,6 +29,10 @@ class TryLater(SaviaError):
         self.maybe_applied = maybe_applied
 
 
+class PartlyRead(TryLater):
+    """Some of what was asked for cannot be had just now; the rest was read, to its end."""
+
+
 class BadCredentials(SaviaError):
     """A key is wrong, expired or lacks a scope: stop this vendor until a person mends it."""
 

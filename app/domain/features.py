@@ -1,4 +1,4 @@
-"""activities + profiles -> the seed's twenty features, by a table that says what each is made of.
+"""activities + profiles -> features (the seed's twenty and one more), by a table of what each is made of.
 
 Unknown is never zero: a feature without a source is None unless its row says when absence means none.
 """
@@ -23,8 +23,11 @@ FEATURES = (
     "company_size", "industry", "job_title", "budget_range", "decision_authority",
     "time_to_register", "source_traffic", "device_type", "geographic_location",
     "previous_webinars", "engagement_score", "content_consumption",
+    "purchase_time_frame",
 )  # fmt: skip
-"""The seed's twenty, in its order (IntelligentLeadScoring.features)."""
+"""The seed's twenty, in its order (IntelligentLeadScoring.features), then what a registration form asks
+beside them: it gives no points, since the seed gives it none, and models may learn from it.
+"""
 
 LONGEST_CATEGORY = 120
 """A category is a short text; a 10 kB job title is cut here."""
@@ -280,10 +283,10 @@ _OF_ATTRIBUTE = ("earliest", "latest")
 def feature_faults(table: FeatureTable) -> list[tuple[str, str]]:
     """What is wrong with the table, as (key, what would be right)."""
     missing = [name for name in FEATURES if name not in table.features]
-    faults = [(f"features.{name}", "is missing: all twenty are needed") for name in missing]
+    faults = [(f"features.{name}", "is missing: every one is needed") for name in missing]
     for name, rule in table.features.items():
         if name not in FEATURES:
-            faults.append((f"features.{name}", "is not one of the twenty features"))
+            faults.append((f"features.{name}", "is not one of the features"))
         faults.extend((f"features.{name}{key}", message) for key, message in _rule_faults(rule))
     read = {name for rule in table.features.values() for name in rule.profiles}
     faults += [

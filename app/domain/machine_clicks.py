@@ -2,8 +2,8 @@
 
 Nothing is removed: a marked observation is kept, counts for nothing and says why. A mail is one `scope` of
 one source. What is read of an observation's attributes: `link` (the link's id or address), `user_agent`,
-`ip`, `filtered` (the sender's own word that it was a robot), and `sent_at` (ISO 8601) where the sending
-itself was not observed.
+`filtered` (the sender's own word that it was a robot), and `sent_at` (ISO 8601) where the sending itself was
+not observed. No sender tells the network address of an open or a click.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
 
 from app.domain.attendance import StoredObservation
 
@@ -30,7 +29,7 @@ class MachineRules:
     `burst_links` different links within `burst_seconds`, or two within `pair_seconds`, are a machine's.
     `early_seconds` after sending a click without an open before it is one, unless the person is seen later;
     `instant_seconds` after it any click, `prefetch_seconds` after it any open. `scanner_agents` are parts of
-    a user agent in lower case, `proxy_agents` whole ones, `networks` CIDR blocks of known gateways.
+    a user agent in lower case, `proxy_agents` whole ones.
     """
 
     burst_links: int
@@ -41,7 +40,6 @@ class MachineRules:
     prefetch_seconds: float
     scanner_agents: tuple[str, ...]
     proxy_agents: tuple[str, ...]
-    networks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +69,6 @@ def machine_rule_faults(rules: MachineRules) -> list[tuple[str, str]]:
     if rules.burst_links < 2:
         faults.append(("burst_links", "must be 2 or more: a person follows one link"))
     faults += [("scanner_agents", "must be in lower case") for a in rules.scanner_agents if a != a.lower()]
-    for block in rules.networks:
-        try:
-            ip_network(block)
-        except ValueError:
-            faults.append(("networks", f'"{block}" is no network: write it as 192.0.2.0/24'))
     return faults
 
 
@@ -114,29 +107,17 @@ def _judge(mail: _Mail, rules: MachineRules) -> dict[int, str]:
 
 
 def _known_visitors(mail: _Mail, rules: MachineRules) -> dict[int, str]:
-    networks = [ip_network(block) for block in rules.networks]
     marks: dict[int, str] = {}
     for seen in (*mail.opens, *mail.clicks):
         agent = str(seen.attributes.get("user_agent") or "").strip()
         scanner = next((name for name in rules.scanner_agents if name in agent.lower()), "")
-        address = _address(seen)
-        network = next((block for block in networks if address and address in block), None)
         if seen.attributes.get("filtered") is True:
             marks[seen.id] = "the sender's own robot filter says so"
         elif scanner:
             marks[seen.id] = f"a mail filter or robot: its user agent says {scanner}"
-        elif network:
-            marks[seen.id] = f"came from {network}, a mail filter's network"
         elif seen.kind == OPEN and agent in rules.proxy_agents:
             marks[seen.id] = "loaded by a mail proxy (Apple Mail Privacy), read or not"
     return marks
-
-
-def _address(seen: StoredObservation) -> object:
-    try:
-        return ip_address(str(seen.attributes.get("ip") or ""))
-    except ValueError:
-        return None  # "", "0" or a masked address says nothing about who it was
 
 
 # --- what it did -----------------------------------------------------------------------------------------

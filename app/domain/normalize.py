@@ -75,14 +75,26 @@ def _facts(source: str, payload: Payload, meaning: StreamMeaning) -> Iterator[Fa
     if meaning.profile:
         yield _profile(source, payload, meaning.profile)
     for rule in meaning.observation:
-        if _applies(payload, rule.when, rule.present):
-            yield _observation(source, payload, rule)
+        for one in _each(payload, rule.each):
+            if _applies(one, rule.when, rule.present):
+                yield _observation(source, one, rule)
     if meaning.deal:
         yield _deal(source, payload, meaning.deal)
     if meaning.hint and _applies(payload, {}, meaning.hint.present):
         yield from _hints(source, payload, meaning.hint)
     if meaning.reference:
         yield _reference(source, payload, meaning.reference)
+
+
+def _each(payload: Payload, path: str) -> Iterator[Payload]:
+    """The payload itself, or once for every object in its list at `path`."""
+    if not path:
+        yield payload
+        return
+    found = value_at(payload, path)[1]
+    for one in found if isinstance(found, list) else ():
+        if isinstance(one, dict):
+            yield {**payload, "each": one}
 
 
 def _counts(payload: Payload, meaning: StreamMeaning) -> bool:
@@ -252,4 +264,5 @@ def _hinted(payload: Payload, path: str, split: str) -> Iterator[str]:
 
 
 def _reference(source: str, payload: Payload, rule: ReferenceRule) -> Reference:
-    return Reference(source, rule.kind, read_name(payload, rule.reference_id), payload)
+    body = read_fields(payload, lay_out(rule.fields)) if rule.fields else payload
+    return Reference(source, rule.kind, read_name(payload, rule.reference_id), body)

@@ -1,6 +1,6 @@
 """After a webinar: whom Zoom counted is a contact in HubSpot, on the review list with a reason, or missing.
 
-Pure. The sum always holds: Zoom = HubSpot + unmatched + missing.
+Pure. The sum always holds: Zoom = HubSpot + unmatched + missing - surplus.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ class HeldAttendee:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """One occurrence. `missing` were counted by Zoom and are not held: see the quarantine. `leads` are the
-    contacts behind the matched: fewer where one came under two names.
+    """One occurrence. `missing` were counted by Zoom and are not held: see the quarantine. `surplus` are held
+    and Zoom's report, as read last, does not count them. `leads` are the contacts behind the matched: fewer
+    where one came under two names.
     """
 
     run: Occurrence
@@ -54,13 +55,15 @@ class Reconciled:
     leads: int
     unmatched: tuple[HeldAttendee, ...]
     missing: int
+    surplus: int
     is_final: bool
 
     def __str__(self) -> str:
         parts = [f"HubSpot {self.matched}"]
         parts += [f"{len(self.unmatched)} unmatched"] if self.unmatched else []
         parts += [f"{self.missing} missing"] if self.missing else []
-        return f"Zoom {self.zoom} = {' + '.join(parts)}"
+        surplus = f" - {self.surplus} surplus" if self.surplus else ""
+        return f"Zoom {self.zoom} = {' + '.join(parts)}{surplus}"
 
 
 def reconcile(
@@ -80,20 +83,24 @@ def reconcile(
 
 
 def _reconciled(run: Occurrence, counts: Sequence[ReportCount], held: Sequence[HeldAttendee]) -> Reconciled:
-    missing = sum(_missing(count, held) for count in counts)
+    differences = [_difference(count, held) for count in counts]
+    missing = sum(max(0, difference) for difference in differences)
+    surplus = sum(max(0, -difference) for difference in differences)
     once = {one.attendee: one for one in held}
     unmatched = tuple(one for _, one in sorted(once.items()) if one.why)
     matched = [one for one in once.values() if not one.why]
     return Reconciled(
         run=run,
-        zoom=len(once) + missing,
+        zoom=len(once) + missing - surplus,
         matched=len(matched),
         leads=len({one.person_id for one in matched}),
         unmatched=unmatched,
         missing=missing,
+        surplus=surplus,
         is_final=all(count.is_final for count in counts),
     )
 
 
-def _missing(count: ReportCount, held: Iterable[HeldAttendee]) -> int:
-    return max(0, count.attendees - len({one.attendee for one in held if one.uuid == count.uuid}))
+def _difference(count: ReportCount, held: Iterable[HeldAttendee]) -> int:
+    """How many more the report counts than we hold of it."""
+    return count.attendees - len({one.attendee for one in held if one.uuid == count.uuid})

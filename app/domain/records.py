@@ -33,13 +33,16 @@ class Page:
     """A page of records and the cursor to store with them, in one transaction.
 
     `cursor` is what `pull` must be given to go on after this page: JSON-able, opaque to everyone else.
-    `replaces` is the scope of which these records are all there is: observations of it that they do not make
-    are no longer true. "" where a page says nothing of what it leaves out.
+    `replaces` is the scope of which these records are all there is of their stream: its observations, of the
+    kinds the mapping names, that they do not make are no longer true. "" where a page says nothing of what
+    it leaves out. `as_of` is when it was asked for, where more may happen in that scope: what occurred
+    later stays.
     """
 
     records: tuple[Record, ...]
     cursor: Mapping[str, Any]
     replaces: str = ""
+    as_of: datetime | None = None
 
 
 class IdentityKey(NamedTuple):

@@ -42,7 +42,8 @@ class ObservationRule:
     """`key` starts with a word and goes on with paths. `quantity` is a number's path; where `until` is given
     and present, the seconds from `occurred_at` to it count instead. `times` are attributes that are moments,
     kept as ISO 8601 text in UTC. `when` and `present` say of which records this is made, where a stream makes
-    several kinds.
+    several kinds. `each` is the path of a list: one is made of every object in it, whose own fields stand
+    below "each.".
     """
 
     kind: str
@@ -56,6 +57,7 @@ class ObservationRule:
     times: Mapping[str, MomentRule] = field(default_factory=dict)
     when: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
     present: tuple[Path, ...] = ()
+    each: Path = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,8 +114,11 @@ class HintRule:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRule:
+    """`fields` are what is kept of the payload, by our name; without them all of it."""
+
     kind: str
     reference_id: Path
+    fields: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ class StreamMeaning:
 
     A record counts when the value at every `when` path is listed, at no `unless` path is, and every `present`
     path holds something. A listed value in braces is itself a path; one that ends in "*" is any such ending.
+    `replaces` are kinds of observation, beside those it makes, that a whole reading of the stream stands for.
     """
 
     when: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
@@ -133,6 +139,12 @@ class StreamMeaning:
     deal: DealRule | None = None
     hint: HintRule | None = None
     reference: ReferenceRule | None = None
+    replaces: tuple[str, ...] = ()
+
+    @property
+    def replaced_kinds(self) -> frozenset[str]:
+        """The kinds of observation of which a whole reading of this stream is all there is."""
+        return frozenset(rule.kind for rule in self.observation) | frozenset(self.replaces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from app.pipeline.current import doubt_changed
 from app.pipeline.poison import Poison, find_poison
 from app.services import Services
 from app.store import cursors, facts, inbox, quarantine, runs
-from app.store.facts import Cause
+from app.store.facts import Cause, Whole
 from app.store.quarantine import HeldRecord
 
 log = logging.getLogger(__name__)
@@ -166,11 +166,20 @@ def _store_page(
         _hold(conn, done, held, now)
         done.records += len(held)
         doubt_changed(conn, records)
-        replaces = (source, page.replaces) if page.replaces else None
-        _store(conn, done, [(fact, cause) for fact in kept], now, replaces)
+        whole = _whole(services, source, stream, page)
+        _store(conn, done, [(fact, cause) for fact in kept], now, whole)
         cursors.save(conn, source, stream, dict(page.cursor), now)
         runs.progress(conn, run_id, **{f"{source}.{stream}": done.records})
     return done
+
+
+def _whole(services: Services, source: str, stream: str, page: Page) -> Whole | None:
+    """What the page says it is all there is of."""
+    if not page.replaces:
+        return None
+    meaning = services.mappings.streams[source].stream.get(stream)
+    kinds = meaning.replaced_kinds if meaning else frozenset()
+    return Whole(source, page.replaces, kinds, page.as_of)
 
 
 def _poisoned(record: Record, failure: str, run_id: int) -> HeldRecord:
@@ -297,7 +306,7 @@ def _store(
     done: Absorbed,
     found: Sequence[tuple[Fact, Cause]],
     now: datetime,
-    replaces: tuple[str, str] | None = None,
+    replaces: Whole | None = None,
 ) -> None:
     done.touched |= facts.store(conn, found, now, replaces)
     done.facts += len(found)

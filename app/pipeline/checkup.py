@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.domain.deprecations import end_problems
 from app.pipeline.delivery_checkup import delivery_problems, delivery_state
+from app.pipeline.reading_checkup import reading_problems, reading_state
 from app.pipeline.reconcile import reconciliation_problems
 from app.pipeline.score_checkup import score_problems, score_state
 from app.pipeline.vendor_checkup import vendor_problems
@@ -57,25 +58,41 @@ def _off(services: Services) -> Iterator[Problem]:
         yield Problem("warning", vendor, f"is off: set {', '.join(names)}")
 
 
+def database_problem(services: Services) -> Problem | None:
+    """Why nothing can be kept: a database that is away, or older than this version."""
+    try:
+        if migrate.at_head(services.database):
+            return None
+    except sa.exc.OperationalError:
+        return _away()
+    return Problem("error", "database", "is behind this version of Savia: python -m jobs migrate")
+
+
+def _away() -> Problem:
+    return Problem("error", "database", "does not answer: see DATABASE_URL and its server")
+
+
 def _store(services: Services, now: datetime) -> tuple[dict[str, object], list[Problem]]:
     """What the database tells; of one that does not answer or is not ours, only that."""
     state: dict[str, object] = {}
+    unfit = database_problem(services)
+    if unfit is not None:
+        return state, [unfit]
     try:
-        if not migrate.at_head(services.database):
-            message = "is behind this version of Savia: python -m jobs migrate"
-            return {"schema": "behind"}, [Problem("error", "database", message)]
         with services.database.connect() as conn:
             state |= work_state(conn, services, now) | score_state(conn)
-            state |= delivery_state(conn, services) | vital_state(conn, now)
+            state |= delivery_state(conn, services) | reading_state(conn, services, now)
+            state |= vital_state(conn, now)
             problems = [
                 *work_problems(conn, services, now),
                 *score_problems(conn, services),
                 *delivery_problems(conn, services, now),
                 *vital_problems(conn, services, now),
                 *reconciliation_problems(conn, now),
+                *reading_problems(conn, services, now),
             ]
     except sa.exc.OperationalError:
-        return state, [Problem("error", "database", "does not answer: see DATABASE_URL and its server")]
+        return state, [_away()]
     except sa.exc.ProgrammingError:
         return state, [Problem("error", "database", "has not our tables: python -m jobs migrate")]
     return state, problems

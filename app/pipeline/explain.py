@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.records import Activity, Features
 from app.domain.scoring.points import wording
-from app.pipeline.leads import data_through
+from app.pipeline.through import through_in_words
 from app.services import Services
-from app.store import activities, experiments, facts, ledger, mirror, people, scores, unscored
+from app.store import activities, experiments, facts, ledger, mirror, occurrences, people, scores, unscored
 from app.store.facts import StoredObservation, StoredProfile
 from app.store.ledger import LedgerRow
 from app.store.scores import StoredScore
@@ -29,10 +29,11 @@ class Line:
     writes: Sequence[LedgerRow]
     score: StoredScore | None
     failure: str | None
-    data_through: Mapping[str, datetime]
+    data_through: Mapping[str, str]
     features: Features
     activities: Sequence[Activity]
     observations: Sequence[StoredObservation]
+    names: Mapping[tuple[str, str, str], str]
     profiles: Sequence[StoredProfile]
 
 
@@ -46,6 +47,7 @@ def read_line(services: Services, who: str) -> Line | None:
         contacts, memories = mirror.recall(conn, ids)
         held, memory = contacts.get(person_id), memories.get(person_id)
         trial = experiments.running(conn)
+        seen = facts.observations_of(conn, ids).get(person_id, ())
         return Line(
             person_id=person_id,
             contact_id=held.contact_id if held else "",
@@ -56,10 +58,11 @@ def read_line(services: Services, who: str) -> Line | None:
             writes=ledger.of_person(conn, person_id),
             score=scores.latest(conn, ids).get(person_id),
             failure=unscored.failure_of(conn, person_id),
-            data_through=data_through(conn),
+            data_through=through_in_words(conn, services),
             features=scores.features_of(conn, ids).get(person_id, {}),
             activities=activities.activities_of(conn, ids).get(person_id, ()),
-            observations=facts.observations_of(conn, ids).get(person_id, ()),
+            observations=seen,
+            names=occurrences.names_of(conn, {key for item in seen for key in _named(item)}),
             profiles=facts.profiles_of(conn, ids).get(person_id, ()),
         )
 
@@ -75,14 +78,14 @@ def tell(line: Line, services: Services) -> Iterator[str]:
     if line.failure:
         yield f"    its present facts could not be scored ({line.failure}): see the worker's log"
     yield from _score(line.score, services)
-    for source, moment in line.data_through.items():
-        yield f"    data of {source} through {_when(moment)}"
+    for source, told in line.data_through.items():
+        yield f"    data of {source} through {told}"
     yield "<- features"
     yield from (f"    {name} = {_shown(value)}" for name, value in line.features.items())
     yield "<- activities"
     yield from (_activity(item) for item in line.activities)
     yield "<- observations"
-    yield from (_observation(item) for item in line.observations)
+    yield from (_observation(item, line) for item in line.observations)
     yield "<- profiles"
     yield from (
         f"    {item.source}: {', '.join(sorted(item.fields))} ({_cause(item.inbox_id, item.run_id)})"
@@ -137,11 +140,24 @@ def _activity(item: Activity) -> str:
     return f"    {_when(item.occurred_at)} {item.kind} {item.quantity:g}{machine} [observations {rows}]"
 
 
-def _observation(item: StoredObservation) -> str:
+def _observation(item: StoredObservation, line: Line) -> str:
+    names = [line.names[key] for key in _named(item) if key in line.names]
+    of = f" of {', '.join(names)}" if names else ""
+    flags = item.attributes.get("flags")
+    flagged = f" [{item.source} did not tell all of that day: {flags}]" if flags else ""
     return (
-        f"    {item.id}: {_when(item.occurred_at)} {item.source} {item.kind} {item.quantity:g}"
-        f" ({_cause(item.inbox_id, item.run_id)})"
+        f"    {item.id}: {_when(item.occurred_at)} {item.source} {item.kind} {item.quantity:g}{of}"
+        f" ({_cause(item.inbox_id, item.run_id)}){flagged}"
     )
+
+
+def _named(item: StoredObservation) -> Iterable[tuple[str, str, str]]:
+    """The small tables in which its campaign, list and link may have a name."""
+    ids = {
+        "campaign": item.scope or item.attributes.get("campaign"),
+        "list": item.attributes.get("list"),
+    }
+    return [(item.source, kind, str(found)) for kind, found in ids.items() if found]
 
 
 def _cause(inbox_id: int | None, run_id: int | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -12,8 +11,9 @@ from app.domain.records import IdentityKey, Score
 from app.domain.scoring.bands import next_action, recommendations
 from app.domain.scoring.points import wording
 from app.domain.standing import percentile, standing_of
+from app.pipeline.through import data_through
 from app.services import Services
-from app.store import activities, cursors, facts, people, scores, spread
+from app.store import activities, facts, people, scores, spread
 from app.store.facts import StoredProfile
 
 _DETAILS = {"first_name": "firstname", "last_name": "lastname", "company": "company", "job_title": "jobtitle"}
@@ -28,7 +28,7 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
     acts = activities.counted_of(conn, ids)
     seen = facts.observed_people(conn, ids)
     profiles = facts.profiles_of(conn, ids)
-    through = data_through(conn)
+    through = data_through(conn, services)
     counted, _ = spread.read(conn)
     return [
         LeadState(
@@ -89,13 +89,3 @@ def _field(profiles: Sequence[StoredProfile], name: str) -> str:
 def _details(profiles: Sequence[StoredProfile]) -> dict[str, str]:
     found = {target: _field(profiles, source)[:_LONGEST_DETAIL] for source, target in _DETAILS.items()}
     return {name: value for name, value in found.items() if value}
-
-
-def data_through(conn: sa.Connection) -> dict[str, datetime]:
-    """When each source was last read, by its name: up to then its data are in."""
-    newest: dict[str, datetime] = {}
-    for (source, _), at in cursors.saved_at(conn).items():
-        if source == "savia":  # our own places, not a vendor's
-            continue
-        newest[source] = max(at, newest.get(source, at))
-    return dict(sorted(newest.items()))

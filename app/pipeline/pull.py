@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.errors import SaviaError, TryLater
+from app.domain.errors import PartlyRead, SaviaError, TryLater
 from app.domain.records import Page
 from app.pipeline.absorb import store_page
 from app.pipeline.ahead import in_few, pages_ahead
@@ -85,6 +85,9 @@ class _Turns:
                 number, at_end = _pull_stream(
                     self.services, self.source, stream, self.run_id, self.now, self.stop
                 )
+            except PartlyRead as reason:
+                log.warning("%s: of %s, some is left for later: %s", self.source, stream, reason)
+                failed, self.problem = False, reason
             except TryLater as reason:
                 if failed:
                     raise

@@ -29,6 +29,9 @@ def reconciliation_problems(conn: sa.Connection, now: datetime) -> Iterator[Prob
     if missing := sum(one.missing for one in recent):
         message = f"{missing} people whom Zoom counted are not held: python -m jobs quarantine, then replay"
         yield Problem("error", "attendance", message)
+    if surplus := sum(one.surplus for one in recent):
+        message = f"{surplus} are held whom Zoom does not count: python -m jobs reconcile shows which webinar"
+        yield Problem("warning", "attendance", message)
     if unmatched := sum(len(one.unmatched) for one in recent):
         message = f"{unmatched} who attended are no contact in HubSpot: python -m jobs reconcile --review"
         yield Problem("warning", "attendance", message)

@@ -47,13 +47,10 @@ def read_new_texts(services: Services, now: datetime) -> ReadTexts:
     if services.texts is None:
         return done
     with services.database.begin() as conn:
-        after = (cursors.read(conn, *PLACE) or {"after": 0})["after"]
-        spent = texts.count_read_since(
-            conn, now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        )
-        lot = texts.written_after(
-            conn, after, min(services.texts.per_call, may_ask(spent, services.settings.openai.texts_per_day))
-        )
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        spent = sum(texts.count_read_since(conn, midnight).values())
+        left = may_ask(spent, services.settings.openai.texts_per_day)
+        lot, place = _next_lot(conn, services.texts, min(services.texts.per_call, left))
         names = names_of(conn, sorted({item.person_id for item in lot}))
         shown = {item: redact(item.text, names.get(item.person_id, ())) for item in lot}
         keys = {item: text_key(text, services.texts.name) for item, text in shown.items()}
@@ -68,9 +65,26 @@ def read_new_texts(services: Services, now: datetime) -> ReadTexts:
     with services.database.begin() as conn:
         texts.save(conn, found, now)
         people.touch(conn, done.touched, now)
-        cursors.save(conn, *PLACE, {"after": lot[-1].observation_id}, now)
+        cursors.save(conn, *PLACE, place, now)
     done.more = True
     return done
+
+
+def _next_lot(
+    conn: sa.Connection, reader: TextReader, limit: int
+) -> tuple[list[texts.Written], dict[str, object]]:
+    """The next texts and the place after them: what came since this reader began, then what there was before,
+    the newest first. Another reader (a new model, other pain points) begins anew, since it has read nothing.
+    """
+    place = cursors.read(conn, *PLACE) or {}
+    if place.get("reader") != reader.name:
+        newest = texts.newest_observation(conn)
+        place = {"reader": reader.name, "after": newest, "before": newest + 1}
+    if lot := texts.written_after(conn, place["after"], limit):
+        return lot, place | {"after": lot[-1].observation_id}
+    if lot := texts.written_before(conn, place["before"], limit):
+        return lot, place | {"before": lot[-1].observation_id}
+    return [], place
 
 
 def _ask(

@@ -124,7 +124,7 @@ def _from_facts(services: Services, conn: sa.Connection, ids: Sequence[int], now
     before = rules.features.before_the_outcome()
     leads = {person_id: lead_now(held, person_id, rules, now) for person_id in ids}
     found = {person_id: lead.summary(rules.features, before) for person_id, lead in leads.items()}
-    # Beside the twenty: what a text says is shown, and gives no points.
+    # Beside the table: what a text says is shown, and gives no points.
     read = readings(services, conn, held.observations, held.profiles)
     shown = {
         person_id: {**one.features, **reading_features(read.get(person_id, ()))}

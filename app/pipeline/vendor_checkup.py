@@ -18,17 +18,27 @@ NAMED = 3
 
 def vendor_problems(services: Services, now: datetime) -> list[Problem]:
     """Each vendor's own problems. Where HubSpot refuses the token nothing more is asked of it."""
-    found = [*_texts(services), *_registrations(services)]
+    found = [*connection_problems(services), *_registrations(services)]
+    if not portal_is_shut(found):
+        found += _schema(services, services.destination, services.portal)
+        found += _portal(services, services.portal, now)
+    return found
+
+
+def connection_problems(services: Services) -> list[Problem]:
+    """What each vendor that is on says of its address, key and scopes; one that fails hides no other."""
+    found = [*_texts(services)]
     for name, source in services.sources.items():
         try:
             found += source.check()
         except SaviaError as reason:
-            found.append(_failure(name, reason))
-    refused = any(problem.subject == "hubspot" and problem.severity == "error" for problem in found)
-    if not refused:
-        found += _schema(services, services.destination, services.portal)
-        found += _portal(services, services.portal, now)
+            found.append(failure(name, reason))
     return found
+
+
+def portal_is_shut(found: Iterable[Problem]) -> bool:
+    """Did HubSpot refuse us, so that asking more of it is no use?"""
+    return any(problem.subject == "hubspot" and problem.severity == "error" for problem in found)
 
 
 def portal_problems(services: Services, portal: PortalCheck) -> Iterator[Problem]:
@@ -86,7 +96,7 @@ def _schema(
         if properties and portal is not None:
             yield from portal.room(properties)
     except SaviaError as reason:
-        yield _failure(destination.name, reason)
+        yield failure(destination.name, reason)
 
 
 def _missing(missing: Iterable[SetupChange]) -> Iterator[Problem]:
@@ -108,9 +118,14 @@ def _portal(services: Services, portal: PortalCheck | None, now: datetime) -> It
         note_portal(services, portal, now)
         yield from portal_problems(services, portal)
         yield from portal.rights()
-        yield from portal.workflows(services.mappings.hubspot.workflows, _holdout(services))
+        yield from workflow_problems(services, portal)
     except SaviaError as reason:
-        yield _failure("hubspot", reason)
+        yield failure("hubspot", reason)
+
+
+def workflow_problems(services: Services, portal: PortalCheck) -> list[Problem]:
+    """What keeps the sequences from sending their mails."""
+    return portal.workflows(services.mappings.hubspot.workflows, _holdout(services))
 
 
 def _holdout(services: Services) -> str:
@@ -121,6 +136,6 @@ def _holdout(services: Services) -> str:
     return next((item.name for item in owned if item.value == "holdout"), "") if held_out else ""
 
 
-def _failure(name: str, reason: SaviaError) -> Problem:
+def failure(name: str, reason: SaviaError) -> Problem:
     """A wrong key stops the vendor; what may work later is no error yet."""
     return Problem("error" if isinstance(reason, BadCredentials) else "warning", name, str(reason))

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.pipeline import release, steps
 from app.pipeline.counts import count_problems, counts_now
+from app.pipeline.through import through_in_words, through_problems
 from app.services import Services
 from app.store import (
     activities,
@@ -48,6 +49,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "jobs": job_rows.count_by_state(conn),
         "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
         "counted": counts_now(conn, services),
+        "data through": through_in_words(conn, services),
         "last sync": {source: run.finished_at for source, run in last.items() if run is not None},
     }
 
@@ -58,6 +60,7 @@ def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Ite
     yield from _for_a_person(conn, services)
     yield from _of_another_release(conn, services)
     yield from count_problems(conn, services)
+    yield from through_problems(conn, services, now)
 
 
 def _experiment(conn: sa.Connection) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,7 +17,19 @@ SAVE = sa.text("""
     ON CONFLICT (source, stream) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
 """)
 FORGET = sa.text("DELETE FROM cursor WHERE source = :source")
-ALL = sa.text("SELECT source, stream, updated_at FROM cursor ORDER BY source, stream")
+ALL = sa.text("""
+    SELECT source, stream, updated_at, position -> 'freshness' AS freshness
+    FROM cursor ORDER BY source, stream
+""")
+
+
+class Reach(NamedTuple):
+    """Up to when a stream has brought everybody's acts, and those of the most active. Where people are looked
+    at in turn the cursor says so itself, under `freshness`; everybody's is None in the first round.
+    """
+
+    everybody: datetime | None
+    most_active: datetime | None
 
 
 def read(conn: sa.Connection, source: str, stream: str) -> dict[str, Any] | None:
@@ -37,5 +49,24 @@ def forget(conn: sa.Connection, source: str) -> None:
 
 
 def saved_at(conn: sa.Connection) -> dict[tuple[str, str], datetime]:
-    """(source, stream) -> when its position last moved: the least of them is "data through"."""
+    """(source, stream) -> when its position was last saved."""
     return {(row.source, row.stream): row.updated_at for row in conn.execute(ALL)}
+
+
+def reached(conn: sa.Connection) -> dict[tuple[str, str], Reach]:
+    """(source, stream) -> how far it has come. Our own places, which are no vendor's, are left out."""
+    return {
+        (row.source, row.stream): _reach(row.freshness, row.updated_at)
+        for row in conn.execute(ALL)
+        if row.source != "savia"
+    }
+
+
+def _reach(freshness: Mapping[str, str] | None, saved_at: datetime) -> Reach:
+    if freshness is None:
+        return Reach(saved_at, saved_at)
+    everybody, active = freshness["everybody"], freshness["active"]
+    return Reach(
+        datetime.fromisoformat(everybody) if everybody else None,
+        datetime.fromisoformat(active) if active else None,
+    )

@@ -24,14 +24,15 @@ from app.store.cause import Cause
 from app.store.deals import deals_of
 from app.store.erasure import erase, erased
 from app.store.hints import any_hint, drop_hints, take_hints
-from app.store.observations import StoredObservation, observations_of, observed_people
+from app.store.observations import StoredObservation, Whole, observations_of, observed_people
 from app.store.occurrences import occurrences_of, references
 from app.store.people_locks import beside_no_erasure, erasing_alone
 from app.store.profiles import StoredProfile, profiles_of
 
 __all__ = [
-    "Cause", "StoredObservation", "StoredProfile", "any_hint", "deals_of", "drop_hints", "observations_of",
-    "observed_people", "occurrences_of", "profiles_of", "references", "store", "take_hints",
+    "Cause", "StoredObservation", "StoredProfile", "Whole", "any_hint", "deals_of", "drop_hints",
+    "observations_of", "observed_people", "occurrences_of", "profiles_of", "references", "store",
+    "take_hints",
 ]  # fmt: skip
 
 Kind = TypeVar("Kind")
@@ -41,10 +42,10 @@ def store(
     conn: sa.Connection,
     facts: Sequence[tuple[Fact, Cause]],
     at: datetime,
-    replaces: tuple[str, str] | None = None,
+    replaces: Whole | None = None,
 ) -> set[int]:
     """Keep facts, each with its cause. Returns the people whose facts changed; they are touched, too.
-    `replaces` names a source and scope of which `facts` hold every observation that is true.
+    `replaces` is what `facts` hold every true observation of.
 
     Facts that say nothing new change nothing and touch nobody. Call it once in a transaction: two workers
     that each call it several times may wait for each other, which PostgreSQL ends by failing one.
@@ -59,7 +60,7 @@ def store(
     ids = iter(people.resolve(conn, keysets, at))
     changed = observations.write(conn, [(fact, cause, next(ids)) for fact, cause in seen])
     if replaces:
-        changed |= observations.drop_others(conn, *replaces, {fact.key for fact, _ in seen})
+        changed |= observations.drop_others(conn, replaces, {fact.key for fact, _ in seen})
     profile_rows = [(fact, cause, next(ids)) for fact, cause in said]
     changed |= profiles.write(conn, [*profile_rows, *_archived(conn, told)])
     changed |= occurrences.write(conn, [fact for fact, _ in _of(Occurrence, facts)])

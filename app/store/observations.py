@@ -43,7 +43,9 @@ WRITE = sa.text("""
 """)
 DROP_OTHERS = sa.text("""
     DELETE FROM observation
-    WHERE source = :source AND scope = :scope AND scope <> '' AND NOT (key = ANY(CAST(:keys AS text[])))
+    WHERE source = :source AND scope = :scope AND scope <> '' AND kind = ANY(CAST(:kinds AS text[]))
+      AND occurred_at < coalesce(CAST(:as_of AS timestamptz), 'infinity')
+      AND NOT (key = ANY(CAST(:keys AS text[])))
     RETURNING identity_id
 """)
 OF_PEOPLE = sa.text("""
@@ -56,6 +58,16 @@ OBSERVED = sa.text("""
     SELECT DISTINCT i.person_id FROM identity i WHERE i.person_id = ANY(CAST(:ids AS bigint[]))
     AND EXISTS (SELECT FROM observation o WHERE o.identity_id = i.id)
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A source's observations of these kinds in one scope, up to `as_of` where that is told."""
+
+    source: str
+    scope: str
+    kinds: frozenset[str]
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +111,13 @@ def write(conn: sa.Connection, rows: Sequence[tuple[Observation, Cause, int | No
     return set(conn.scalars(WRITE, {"rows": as_json(list(latest.values()))}))
 
 
-def drop_others(conn: sa.Connection, source: str, scope: str, keys: Collection[str]) -> set[int]:
-    """Only observations under `keys` are true of this source and scope. Returns whose were dropped."""
+def drop_others(conn: sa.Connection, whole: Whole, keys: Collection[str]) -> set[int]:
+    """Only the observations under `keys` are true of this whole. Returns whose were dropped."""
     values = {
-        "source": source,
-        "scope": storable_key(scope),
+        "source": whole.source,
+        "scope": storable_key(whole.scope),
+        "kinds": sorted(whole.kinds),
+        "as_of": whole.as_of,
         "keys": [storable_key(key) for key in keys],
     }
     return {identity_id for identity_id in conn.scalars(DROP_OTHERS, values) if identity_id is not None}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,6 +67,15 @@ KEEP_REFERENCES = sa.text("""
     WHERE reference.body IS DISTINCT FROM excluded.body
 """)
 REFERENCES = sa.text("SELECT reference_id, body FROM reference WHERE source = :source AND kind = :kind")
+NAMES = sa.text("""
+    SELECT r.source, r.kind, r.reference_id, r.body ->> 'name' AS name
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(source text, kind text, reference_id text)
+    JOIN reference r USING (source, kind, reference_id) WHERE r.body ->> 'name' <> ''
+""")
+FLAGGED = sa.text("""
+    SELECT source, reference_id AS day, body ->> 'flags' AS flags FROM reference
+    WHERE body ->> 'flags' <> '' AND reference_id >= :since ORDER BY source, reference_id
+""")
 
 
 def write(conn: sa.Connection, rows: Sequence[Occurrence]) -> set[int]:
@@ -117,3 +126,22 @@ def write_references(conn: sa.Connection, rows: Sequence[Reference], at: datetim
 def references(conn: sa.Connection, source: str, kind: str) -> dict[str, dict[str, Any]]:
     """One of a vendor's small tables: id -> its body."""
     return {row.reference_id: row.body for row in conn.execute(REFERENCES, {"source": source, "kind": kind})}
+
+
+def names_of(
+    conn: sa.Connection, wanted: Collection[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], str]:
+    """What vendors call these of their campaigns and lists: (source, kind, id) -> name, where it is known."""
+    rows = [dict(zip(("source", "kind", "reference_id"), one, strict=True)) for one in sorted(wanted)]
+    if not rows:
+        return {}
+    found = conn.execute(NAMES, {"rows": as_json(rows)})
+    return {(row.source, row.kind, row.reference_id): row.name for row in found}
+
+
+def flagged_days(conn: sa.Connection, since: date) -> dict[str, dict[str, str]]:
+    """Source -> day (ISO) -> in what way the source says that it did not tell all of that day."""
+    found: dict[str, dict[str, str]] = {}
+    for row in conn.execute(FLAGGED, {"since": since.isoformat()}):
+        found.setdefault(row.source, {})[row.day] = row.flags
+    return found

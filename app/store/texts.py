@@ -11,11 +11,14 @@ import sqlalchemy as sa
 from app.domain.texts import TextReading
 from app.store.encoding import as_json
 
-AFTER = sa.text("""
+WRITTEN = """
     SELECT o.id, i.person_id, o.attributes->>'text' AS text
     FROM observation o JOIN identity i ON i.id = o.identity_id
-    WHERE o.id > :after AND o.attributes ->> 'text' <> '' ORDER BY o.id LIMIT :limit
-""")
+    WHERE o.attributes ->> 'text' <> '' AND
+"""
+AFTER = sa.text(f"{WRITTEN} o.id > :after ORDER BY o.id LIMIT :limit")
+BEFORE = sa.text(f"{WRITTEN} o.id < :before ORDER BY o.id DESC LIMIT :limit")
+NEWEST = sa.text("SELECT coalesce(max(id), 0) FROM observation")
 OF_KEYS = sa.text("""
     SELECT key, sentiment, intent, pain_points FROM text_reading WHERE key = ANY(CAST(:keys AS text[]))
 """)
@@ -27,7 +30,10 @@ SAVE = sa.text("""
     ORDER BY key COLLATE "C"
     ON CONFLICT (key) DO NOTHING
 """)
-READ_SINCE = sa.text("SELECT count(*) FROM text_reading WHERE read_at >= :since")
+READ_SINCE = sa.text("""
+    SELECT reader, count(*) AS number FROM text_reading WHERE read_at >= :since
+    GROUP BY reader ORDER BY reader COLLATE "C"
+""")
 
 
 class Written(NamedTuple):
@@ -41,6 +47,16 @@ class Written(NamedTuple):
 def written_after(conn: sa.Connection, after: int, limit: int) -> list[Written]:
     """The next texts in order of their observations; those nobody is known to have written are left out."""
     return [Written(*row) for row in conn.execute(AFTER, {"after": after, "limit": limit})]
+
+
+def written_before(conn: sa.Connection, before: int, limit: int) -> list[Written]:
+    """The same backwards, the newest first."""
+    return [Written(*row) for row in conn.execute(BEFORE, {"before": before, "limit": limit})]
+
+
+def newest_observation(conn: sa.Connection) -> int:
+    """The highest id so far, 0 where there is none."""
+    return int(conn.execute(NEWEST).scalar_one())
 
 
 def readings_of(conn: sa.Connection, keys: Collection[str]) -> dict[str, TextReading]:
@@ -67,6 +83,6 @@ def save(conn: sa.Connection, readings: Mapping[str, tuple[str, TextReading]], a
         conn.execute(SAVE, {"rows": as_json(rows), "at": at})
 
 
-def count_read_since(conn: sa.Connection, since: datetime) -> int:
-    """How many texts were asked about since then: what the day's budget is measured by."""
-    return int(conn.execute(READ_SINCE, {"since": since}).scalar_one())
+def count_read_since(conn: sa.Connection, since: datetime) -> dict[str, int]:
+    """By reader, how many texts were asked about since then: what the day's budget is measured by."""
+    return {row.reader: row.number for row in conn.execute(READ_SINCE, {"since": since})}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template
 
+from app.pipeline.through import through_in_words
 from app.services import Services
 from app.store import feedback, models
 from app.web.setup import allowed
@@ -23,7 +24,12 @@ def make_blueprint(services: Services) -> Blueprint:
                 {"WWW-Authenticate": 'Basic realm="Savia"'},
             )
         with services.database.connect() as conn:
-            crowned, kept, said = models.champion(conn), models.all_models(conn), feedback.by_answer(conn)
-        return Response(render_template("model.html", champion=crowned, models=kept, feedback=said))
+            shown = {
+                "champion": models.champion(conn),
+                "models": models.all_models(conn),
+                "feedback": feedback.by_answer(conn),
+                "through": through_in_words(conn, services),
+            }
+        return Response(render_template("model.html", **shown))
 
     return routes

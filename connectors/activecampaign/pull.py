@@ -1,4 +1,4 @@
-"""ActiveCampaign as a source that is asked: small tables, contacts as they change, activities in rotation.
+"""ActiveCampaign as a source that is asked: contacts as they change, activities in rotation, small tables.
 
 Nobody can be asked "all opens and clicks since": activities are read one contact at a time, so a pull spends
 at most its budget of calls and the cursor says how fresh that leaves us.
@@ -14,6 +14,7 @@ from app.domain.changes import Problem
 from app.domain.errors import BadCredentials, TryLater
 from app.domain.records import Page, Record
 from connectors.activecampaign.activities import ContactActivities, acted_at, read_contact
+from connectors.activecampaign.belongings import INCLUDE, joined
 from connectors.activecampaign.client import PAGE_SIZE, ActiveCampaignClient, NotThere, Row, is_last, rows_of
 from connectors.activecampaign.moments import moment
 from connectors.activecampaign.rotation import Rotation, from_cursor
@@ -39,15 +40,16 @@ class ActiveCampaignSource:
 
     name = "activecampaign"
     streams: tuple[str, ...] = (
+        "contacts",
+        "activities",
         "campaigns",
-        "links",
         "lists",
         "tags",
         "automations",
         "scores",
-        "contacts",
-        "activities",
+        "links",
     )
+    """The small tables only give names, so they come after what we live by."""
 
     def __init__(self, client: ActiveCampaignClient, budget: int = CALLS_A_PULL) -> None:
         self._client = client
@@ -69,11 +71,11 @@ class ActiveCampaignSource:
         """
         if stream == "contacts":
             return self._contacts(after or {}, now)
-        if stream == "links":
-            return self._links(after or {})
         if stream == "activities":
             return self._activities(after or {}, now)
-        return self._table(stream, after or {})
+        return _offered(
+            stream, self._links(after or {}) if stream == "links" else self._table(stream, after or {})
+        )
 
     # --- small tables ----------------------------------------------------------------------------------
 
@@ -129,7 +131,7 @@ class ActiveCampaignSource:
         walk = {"since": after.get("since", ""), "began": began.isoformat()}
         last_id, guard = str(after.get("after_id", "")), PageLoopGuard("activecampaign")
         for _ in range(self._budget):
-            rows, last = self._contacts_after(last_id, since, guard)
+            rows, last = self._contacts_after(last_id, since, guard, INCLUDE)
             last_id = str(rows[-1].get("id")) if rows else last_id
             over = {"since": began.isoformat(), "began": "", "after_id": ""}
             yield Page(self._records("contacts", rows), over if last else walk | {"after_id": last_id})
@@ -137,17 +139,19 @@ class ActiveCampaignSource:
                 return
 
     def _contacts_after(
-        self, last_id: str, since: datetime | None, guard: PageLoopGuard
+        self, last_id: str, since: datetime | None, guard: PageLoopGuard, include: str = ""
     ) -> tuple[list[Row], bool]:
         asked: dict[str, Any] = {"status": -1, "limit": PAGE_SIZE, "orders[id]": "ASC"}
         asked["id_greater"] = last_id or "0"
+        if include:
+            asked["include"] = include
         if since:
             asked["filters[updated_after]"] = (since - OVERLAP).date().isoformat()
         body = self._client.package.contacts.list_all_contacts(**asked)
         rows = rows_of(body, "contacts")
         if rows:
             guard.check(str(rows[-1].get("id")))
-        return rows, is_last(rows, body, len(rows))
+        return joined(rows, body) if include else rows, is_last(rows, body, len(rows))
 
     # --- activities ------------------------------------------------------------------------------------
 
@@ -212,6 +216,15 @@ class ActiveCampaignSource:
 
     def _records(self, stream: str, rows: list[Row]) -> tuple[Record, ...]:
         return tuple(Record(self.name, stream, row) for row in rows)
+
+
+def _offered(stream: str, pages: Iterator[Page]) -> Iterator[Page]:
+    """The pages of a table that the account may not have, or not show to the key's user."""
+    try:
+        yield from pages
+    except (BadCredentials, NotThere):
+        message = f"activecampaign: {stream} are not shown to this key; let its user see them, or do without"
+        raise BadCredentials(message) from None
 
 
 def _turn(after: Mapping[str, Any], now: datetime) -> tuple[datetime, int]:

@@ -14,6 +14,8 @@ SOURCES = ("public", "admin", "api", "system")
 EVENTS = (
     "bounce",
     "click",
+    "contact_tag_added",
+    "contact_tag_removed",
     "forward",
     "open",
     "reply",

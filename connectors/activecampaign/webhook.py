@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from app.domain.errors import BadRecord
 from app.domain.ports import PATH_HEADER, WhyRefused
 from app.domain.records import Record
+from connectors.activecampaign.belongings import listed
 from connectors.activecampaign.moments import minute
 
 MOST_FIELDS = 2_000
@@ -54,18 +55,34 @@ class ActiveCampaignWebhook:
 
     def parse(self, body: bytes) -> tuple[Record, ...]:
         """One record: the stream is the event's name, the payload its fields as nested objects, plus
-        `minute`, the UTC minute of the event.
+        `minute`, the UTC minute of the event, and `tags`, those the contact has after it, where it tells.
         """
         fields = _fields(body)
         event = fields.get("type")
         if not isinstance(event, str) or not _NAME.fullmatch(event):
             raise BadRecord("type", "the delivery does not name its event")
-        return (Record(self.name, event, fields | {"minute": minute(fields.get("date_time"))}),)
+        told = {"minute": minute(fields.get("date_time"))} | _tags(event, fields)
+        return (Record(self.name, event, fields | told),)
 
 
 def _path_of(headers: Mapping[str, str]) -> str:
     values = {name.lower(): value for name, value in headers.items()}
     return values.get(PATH_HEADER.lower(), "").strip("/")
+
+
+def _tags(event: str, fields: Mapping[str, Any]) -> dict[str, str]:
+    """Whether `contact[tags]` is of before or after the event is not documented: the event counts."""
+    contact = fields.get("contact")
+    told = contact.get("tags") if isinstance(contact, dict) else None
+    if not isinstance(told, str):
+        return {}
+    names = {name.strip() for name in told.split(",")}
+    changed = {fields["tag"].strip()} if isinstance(fields.get("tag"), str) else set()
+    if event == "contact_tag_added":
+        names |= changed
+    if event == "contact_tag_removed":
+        names -= changed
+    return {"tags": listed(names)}
 
 
 def _fields(body: bytes) -> dict[str, Any]:

@@ -25,6 +25,15 @@ ENDS: tuple[tuple[str, PublishedEnd], ...] = (
         PublishedEnd(VENDOR, "associations v4", date(2027, 3, 30), DATED),
     ),
     (
+        r"/automation/v4/",
+        PublishedEnd(
+            VENDOR,
+            "what `check` reads of the workflows (automation v4)",
+            date(2027, 3, 30),
+            "update Savia; until then look at the workflows in HubSpot yourself",
+        ),
+    ),
+    (
         r"/automation/v2/",
         PublishedEnd(
             VENDOR,
@@ -47,15 +56,17 @@ ENDS: tuple[tuple[str, PublishedEnd], ...] = (
         ),
     ),
     (
-        r"/(crm|account-info)/v[1-3]/",
+        r"/(crm|account-info)/v[1-3](/|$)",
         PublishedEnd(VENDOR, "the v3 API", date(2027, 9, 1), DATED),
     ),
     (
-        r"/2026-09/",
+        r"/2026-09(/|$)",
         PublishedEnd(VENDOR, "API version 2026-09", date(2028, 3, 1), "update Savia, then set api_version"),
     ),
 )
-"""Pattern of a path -> what ends. Some concern no path of ours today."""
+"""Pattern of a path -> what ends. Some concern no path of ours today. HubSpot names v4's associations and
+actions; its workflows are a beta of the same version, which may not outlive them.
+"""
 
 
 def published_ends(api_version: str, *, enrols_by_v2: bool) -> tuple[PublishedEnd, ...]:
@@ -67,16 +78,30 @@ def published_ends(api_version: str, *, enrols_by_v2: bool) -> tuple[PublishedEn
 
 def paths_in_use(paths: Paths, *, enrols_by_v2: bool) -> tuple[str, ...]:
     """One path of each kind that Savia calls."""
-    packaged = ("/crm/v3/properties/contacts", "/crm/v3/pipelines/deals", "/crm/v3/owners/")
+    packaged = (
+        "/crm/v3/properties/contacts",
+        "/crm/v3/properties/contacts/groups",
+        "/crm/v3/pipelines/deals",
+        "/crm/v3/owners/",
+        "/crm/v4/associations/deals/contacts/batch/read",
+    )
+    enrolments = (paths.enrolment("1", "lead@example.com"), paths.enrolments_of("1"))
     return (
         paths.account() + "/",
         paths.token_info(),
+        paths.custom_property_limit(),
+        paths.flows(),
+        paths.flows_batch(),
+        paths.objects("contacts"),
         paths.search("contacts"),
         paths.batch("0-3", "read"),
         paths.batch("tasks", "create"),
+        paths.lists(),
         paths.lists_search(),
+        paths.list_by_name("Savia: hot"),
+        paths.members("1", "add"),
+        paths.memberships(),
         paths.email_events(),
         *(paths.of_vendor_package(path) for path in packaged),
-        paths.of_vendor_package("/crm/v4/associations/deals/contacts/batch/read"),
-        *((paths.enrolment("1", "lead@example.com"),) if enrols_by_v2 else ()),
+        *(enrolments if enrols_by_v2 else ()),
     )

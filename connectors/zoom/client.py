@@ -1,6 +1,6 @@
-"""Zoom's REST API as we use it: server-to-server token, rate classes, error codes, pages.
+"""Zoom's REST API as we use it: server-to-server token, error codes, pages.
 
-Sources: developers.zoom.us "Server-to-Server OAuth", "Rate limits", "Error definitions".
+Sources: developers.zoom.us "Server-to-Server OAuth", "Error definitions".
 """
 
 from __future__ import annotations
@@ -12,26 +12,14 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from app.domain.errors import BadCredentials, SaviaError, TryLater
-from connectors.call_limits import RateLimit
 from connectors.http import HttpSession, PageLoopGuard, retry_after
+from connectors.zoom.limits import AccountLimits, Plan, RateClass
 
-RateClass = Literal["Light", "Medium", "Heavy"]
-Plan = Literal["free", "pro", "business"]
 Row = dict[str, Any]
-
-CALLS_A_SECOND: Mapping[Plan, Mapping[RateClass, int]] = {
-    "free": {"Light": 4, "Medium": 2, "Heavy": 1},
-    "pro": {"Light": 30, "Medium": 20, "Heavy": 10},
-    "business": {"Light": 80, "Medium": 60, "Heavy": 40},
-}
-"""Per account and shared by all of its apps (developers.zoom.us, "Rate limits")."""
-
-WINDOW = 1.25
-"""Seconds in which we take one second's calls: a fifth of the account is left to its other apps."""
 
 PAGE_SIZE = 300
 LISTINGS = 3
@@ -46,6 +34,10 @@ class NotReady(SaviaError):
 
 class TooOld(SaviaError):
     """Zoom no longer reports on this run: it is more than a year old."""
+
+
+class Refused(SaviaError):
+    """Zoom refuses this call for a reason of the host, webinar or run it is about: others may be read."""
 
 
 class ExpiredPageToken(SaviaError):
@@ -95,7 +87,8 @@ class ZoomClient:
     """Authenticated reading of one Zoom account. Safe to share between threads; never writes.
 
     `oauth_url` is the token address itself (https://zoom.us/oauth/token). Every method raises TryLater and
-    BadCredentials, and those that read a report NotReady and TooOld.
+    BadCredentials, and those that read NotReady, TooOld and Refused. `plan` is the account's: what Zoom's
+    answers tell of its limits is believed where it is less.
     """
 
     def __init__(
@@ -105,7 +98,7 @@ class ZoomClient:
         client_secret: str,
         base_url: str,
         oauth_url: str,
-        plan: Plan = "business",
+        plan: Plan = "pro",
         *,
         timeout: tuple[float, float] = (5, 30),
         clock: Callable[[], float] = time.monotonic,
@@ -120,11 +113,7 @@ class ZoomClient:
         self._api = HttpSession(
             "zoom", base_url, auth=self._access.headers, explain=_explain, timeout=timeout, sleep=sleep
         )
-        calls: Mapping[RateClass, int] = CALLS_A_SECOND[plan]
-        self._limits = {
-            rate_class: RateLimit(count, WINDOW, clock=clock, sleep=sleep)
-            for rate_class, count in calls.items()
-        }
+        self._limits = AccountLimits(plan, clock, sleep)
 
     @property
     def calls(self) -> Counter[str]:
@@ -138,16 +127,18 @@ class ZoomClient:
 
     def get(self, path: str, rate_class: RateClass, params: Mapping[str, str] | None = None) -> Row:
         """One answer, a JSON object. Raises ExpiredPageToken where `params` hold a page token."""
-        limits = (self._limits[rate_class],)
+        limits = self._limits.of(rate_class)
         try:
-            body = self._api.call(
+            answer = self._api.call(
                 "GET", path, params=params, limits=limits, on_unauthorized=self._access.drop
-            ).body
+            )
         except ExpiredPageToken:
             if params and "next_page_token" in params:
                 raise
             # The same code says that a webinar takes no registrations, or does not know a field.
             raise NotReady("zoom: refuses this call as it is asked") from None
+        self._limits.heed(rate_class, answer.headers)
+        body = answer.body
         if not isinstance(body, dict):
             raise TryLater("zoom: the answer is not a JSON object; check base_url if this goes on")
         return body
@@ -234,14 +225,14 @@ def _explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
     return _refused(status, code, message)
 
 
-def _refused(status: int, code: Any, message: str) -> BadCredentials:
+def _refused(status: int, code: Any, message: str) -> SaviaError:
     if status == 401:
         return BadCredentials("zoom: the token is refused; check that the app is activated")
     if code == 200 and "webinar plan" in message.lower():
-        return BadCredentials(
+        return Refused(
             "zoom: the host has no webinar add-on; assign it the licence, or name another in [zoom] hosts"
         )
-    return BadCredentials(f"zoom: refuses the call ({status}, code {_number(code)}); see Zoom's error codes")
+    return Refused(f"zoom: refuses the call ({status}, code {_number(code)}); see Zoom's error codes")
 
 
 def _number(code: Any) -> str:

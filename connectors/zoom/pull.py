@@ -1,4 +1,4 @@
-"""Zoom as a source that is asked: webinars, registrants, and the three reports of a run.
+"""Zoom as a source that is asked: webinars, registrants, and the four reports of a run.
 
 The cursor of every stream is {"read": {key: time of the last reading}}, the key a run's uuid, for registrants
 a webinar's id. Something read before its report was complete is read again; a key older than a year goes.
@@ -6,37 +6,37 @@ a webinar's id. Something read before its report was complete is read again; a k
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
 from app.domain.changes import Problem
-from app.domain.errors import BadCredentials, TryLater
+from app.domain.errors import BadCredentials, PartlyRead, TryLater
 from app.domain.records import Page, Record
-from connectors.zoom.client import NotReady, Row, TooOld, ZoomClient, rows_of, run_path
-from connectors.zoom.runs import GIVE_UP, READINGS, YEAR, Run, is_due, list_runs, moment
+from connectors.zoom.client import NotReady, Refused, Row, TooOld, ZoomClient
+from connectors.zoom.reports import REPORTS, Lot, attendee, count_of, in_lots
+from connectors.zoom.runs import (
+    GIVE_UP,
+    READINGS,
+    SURVEY_READINGS,
+    YEAR,
+    LeftOut,
+    Run,
+    host_problem,
+    is_due,
+    list_runs,
+    moment,
+)
+from connectors.zoom.scopes import lacking, may_read_surveys
 
 ReadTimes = dict[str, datetime]
-RowPages = Iterator[tuple[list[Row], bool]]
-"""The rows of each page, and whether it is the last."""
-
 COUNT = "participants.count"
 """What Zoom's own report counts, told beside its rows: what we hold is compared with it."""
 
 FAILURES = 2
 """So many reports in a row that cannot be had mean that Zoom is away; one alone is left for the next pull."""
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """The panelists of a webinar by every name a participant row may show them under."""
-
-    ids: frozenset[str]
-    emails: frozenset[str]
 
 
 class ZoomSource:
@@ -46,50 +46,48 @@ class ZoomSource:
     """
 
     name = "zoom"
-    streams: tuple[str, ...] = ("webinars", "registrants", "participants", "polls", "questions")
+    streams: tuple[str, ...] = ("webinars", "registrants", *REPORTS)
 
     def __init__(self, client: ZoomClient, hosts: Sequence[str] = ("me",)) -> None:
         self._client = client
         self._hosts = tuple(hosts)
-        self._listed: tuple[datetime, list[Run]] | None = None
-        self._reports: Mapping[str, Callable[[Run], RowPages]] = {
-            "participants": self._participants,
-            "polls": self._polls,
-            "questions": self._questions,
-        }
+        self._listed: tuple[datetime, list[Run], LeftOut] | None = None
 
     def check(self) -> list[Problem]:
-        """A listing of one webinar: address, credentials, host; then the scopes that came with the token."""
-        path = f"/users/{quote(self._hosts[0])}/webinars"
-        try:
-            self._client.get(path, "Medium", {"page_size": "1"})
-        except TryLater as failure:
-            return [Problem("warning", "zoom", str(failure))]
-        except BadCredentials as failure:
-            return [Problem("error", "zoom", str(failure))]
-        except NotReady:
-            return [Problem("error", "zoom", "the first host is unknown; correct `hosts` under [zoom]")]
-        return list(_scope_problems(self._client.scopes))
+        """A listing of one webinar of each host: address, credentials, hosts; then the token's scopes."""
+        found: list[Problem] = []
+        for place, host in enumerate(self._hosts, start=1):
+            try:
+                self._client.get(f"/users/{quote(host)}/webinars", "Medium", {"page_size": "1"})
+            except TryLater as failure:
+                return [Problem("warning", "zoom", str(failure))]
+            except BadCredentials as failure:
+                return [Problem("error", "zoom", str(failure))]
+            except (NotReady, Refused) as failure:
+                found.append(Problem("error", "zoom", host_problem(place, failure)))
+        return [*found, *_scope_problems(self._client.scopes)]
 
     def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
         """Pages of `stream` (the streams are independent of one another). The last page may be empty: it
-        carries the cursor.
+        carries the cursor. Raises PartlyRead behind them where Zoom refuses some of it.
         """
         read = _recent(after, now)
-        runs = self._runs(now)
+        runs, left_out = self._runs(now)
         if stream == "webinars":
             yield self._webinars(runs, read, now)
+            left_out.tell()
         elif stream == "registrants":
             began = (after or {}).get("began")
             yield from self._registrants(runs, read, now, datetime.fromisoformat(began) if began else None)
-        else:
+        elif stream != "surveys" or may_read_surveys(self._client.scopes):
             yield from self._report(stream, runs, read, now)
 
-    def _runs(self, now: datetime) -> list[Run]:
-        """Listed once for all streams that are pulled at one moment."""
+    def _runs(self, now: datetime) -> tuple[list[Run], LeftOut]:
+        """Listed once for all streams that are pulled at one moment, and what could not be."""
         if self._listed is None or self._listed[0] != now:
-            self._listed = now, list_runs(self._client, self._hosts, now)
-        return self._listed[1]
+            left_out = LeftOut()
+            self._listed = now, list_runs(self._client, self._hosts, now, left_out), left_out
+        return self._listed[1], self._listed[2]
 
     def _webinars(self, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Page:
         due = [
@@ -106,10 +104,11 @@ class ZoomSource:
     def _registrants(
         self, runs: Sequence[Run], read: ReadTimes, now: datetime, began: datetime | None
     ) -> Iterator[Page]:
-        """Whole listings, since an approval does not change a registrant's create_time. Until all have been
-        read, the cursor says when that began: who goes on with it reads none of them twice.
+        """Whole listings, since an approval does not change a registrant's create_time: who is no longer on
+        one is registered no more. Until all have been read, the cursor says when that began: who goes on with
+        it reads none of them twice.
         """
-        goes_on, began = began is not None, began or now
+        goes_on, began, left_out = began is not None, began or now, LeftOut()
         in_groups = sorted(runs, key=lambda run: run.webinar_id)
         for webinar_id, group in groupby(in_groups, key=lambda run: run.webinar_id):
             its_runs = list(group)
@@ -117,82 +116,61 @@ class ZoomSource:
             read_already = goes_on and read_at is not None and read_at >= began
             if read_already or not _wants_registrants(its_runs, read_at, now):
                 continue
-            path = f"/webinars/{webinar_id}/registrants"
+            pages = self._client.pages(
+                f"/webinars/{webinar_id}/registrants", "registrants", "Medium", {"status": "approved"}
+            )
             try:
-                for rows, last in self._client.pages(path, "registrants", "Medium", {"status": "approved"}):
+                for lot in in_lots(pages):
+                    read = read | ({webinar_id: now} if lot.is_last else {})
                     records = (
-                        Record(self.name, "registrants", row | _registered_for(row, its_runs)) for row in rows
+                        _record("registrants", row | _registered_for(row, its_runs)) for row in lot.rows
                     )
-                    read = read | ({webinar_id: now} if last else {})
-                    yield Page(tuple(records), {**_cursor(read), "began": began.isoformat()})
+                    # Of a series Zoom may list one occurrence's registrants only: others stay registered.
+                    whole = webinar_id if lot.is_whole and not its_runs[0].is_recurring else ""
+                    yield Page(tuple(records), {**_cursor(read), "began": began.isoformat()}, whole, now)
             except NotReady:
                 continue  # takes no registrations, or is gone
+            except Refused as reason:
+                left_out.add(f"the registrants of webinar {webinar_id}", reason)
         yield Page((), _cursor(read))
+        left_out.tell()
 
     def _report(self, stream: str, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Iterator[Page]:
         """One report that cannot be had keeps no other from being read; it is raised in the end."""
         problem: TryLater | None = None
-        in_a_row = 0
+        in_a_row, left_out = 0, LeftOut()
+        waits = SURVEY_READINGS if stream == "surveys" else READINGS
         for run in runs:
-            if not is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now):
+            if not is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now, waits):
                 continue
             try:
-                for records, last in self._report_pages(stream, run, now):
-                    in_a_row, read = 0, read | ({run.uuid: now} if last else {})
-                    yield Page(records, _cursor(read))
+                for records, lot in self._report_lots(stream, run, now):
+                    in_a_row, read = 0, read | ({run.uuid: now} if lot.is_last else {})
+                    yield Page(records, _cursor(read), run.uuid if lot.is_whole else "", now)
             except NotReady:
-                read = read | ({run.uuid: now} if _never_comes(run, now) else {})
+                read = read | ({run.uuid: now} if _never_comes(stream, run, now) else {})
             except TooOld:
                 read = read | {run.uuid: now}
+            except Refused as reason:
+                left_out.add(f"the {stream} of webinar {run.webinar_id}", reason)
             except TryLater as reason:
                 problem, in_a_row = problem or reason, in_a_row + 1
                 if in_a_row == FAILURES:
                     break
         yield Page((), _cursor(read))
         if problem:
-            raise problem
+            alone = in_a_row < FAILURES
+            raise PartlyRead(str(problem), problem.after) if alone else problem
+        left_out.tell()
 
-    def _report_pages(
-        self, stream: str, run: Run, now: datetime
-    ) -> Iterator[tuple[tuple[Record, ...], bool]]:
+    def _report_lots(self, stream: str, run: Run, now: datetime) -> Iterator[tuple[tuple[Record, ...], Lot]]:
         attendees: set[str] = set()
-        for rows, last in self._reports[stream](run):
-            records = [Record(self.name, stream, row) for row in rows]
+        for lot in in_lots(REPORTS[stream](self._client, run)):
+            records = [_record(stream, row) for row in lot.rows]
             if stream == "participants":
-                attendees |= {_attendee(row) for row in rows if row["role"] == "attendee"}
-                records += [Record(self.name, COUNT, _count(run, attendees, now))] if last else []
-            yield tuple(records), last
-
-    def _participants(self, run: Run) -> RowPages:
-        """One row per connection, each with the role of who connected."""
-        path = f"/report/webinars/{run_path(run.uuid)}/participants"
-        panel: Panel | None = None
-        for rows, last in self._client.pages(
-            path, "participants", "Heavy", {"include_fields": "registrant_id"}
-        ):
-            panel = panel or self._panel(run)
-            host_id = str(run.webinar.get("host_id") or "")
-            yield (
-                [row | _of(run) | {"host_id": host_id, "role": _role(row, host_id, panel)} for row in rows],
-                last,
-            )
-
-    def _panel(self, run: Run) -> Panel:
-        try:
-            body = self._client.get(f"/webinars/{run.webinar_id}/panelists", "Medium")
-        except NotReady:
-            return Panel(frozenset(), frozenset())  # the webinar is gone, its report is not
-        rows = rows_of(body, "panelists")
-        ids = frozenset(str(row["id"]) for row in rows if row.get("id"))
-        return Panel(ids, frozenset(str(row["email"]).lower() for row in rows if row.get("email")))
-
-    def _polls(self, run: Run) -> RowPages:
-        body = self._client.get(f"/report/webinars/{run_path(run.uuid)}/polls", "Heavy")
-        yield list(_answers(rows_of(body, "questions"), run)), True
-
-    def _questions(self, run: Run) -> RowPages:
-        body = self._client.get(f"/report/webinars/{run_path(run.uuid)}/qa", "Heavy")
-        yield [row | _of(run) for row in _flat(rows_of(body, "questions"))], True
+                attendees |= {attendee(row) for row in lot.rows if row["role"] == "attendee"}
+                records += [_record(COUNT, count_of(run, attendees, now))] if lot.is_last else []
+            yield tuple(records), lot
 
 
 def _recent(after: Mapping[str, Any] | None, now: datetime) -> ReadTimes:
@@ -204,12 +182,14 @@ def _cursor(read: ReadTimes) -> Mapping[str, Any]:
     return {"read": {key: read_at.isoformat() for key, read_at in read.items()}}
 
 
-def _never_comes(run: Run, now: datetime) -> bool:
-    return run.planned_end is not None and run.planned_end < now - GIVE_UP
+def _never_comes(stream: str, run: Run, now: datetime) -> bool:
+    """Most webinars have no survey, and Zoom does not say which."""
+    wait = SURVEY_READINGS[-1] if stream == "surveys" else GIVE_UP
+    return run.planned_end is not None and run.planned_end < now - wait
 
 
-def _of(run: Run) -> Row:
-    return {"webinar_uuid": run.uuid, "webinar_id": run.webinar_id}
+def _record(stream: str, row: Row) -> Record:
+    return Record(ZoomSource.name, stream, row)
 
 
 def _webinar_payload(run: Run) -> Row:
@@ -237,48 +217,11 @@ def _registered_for(row: Row, runs: Sequence[Run]) -> Row:
     return about | {"webinar_uuid": open_then[0].uuid, "start_time": open_then[0].start_text}
 
 
-def _role(row: Row, host_id: str, panel: Panel) -> str:
-    ids = {str(row.get(key) or "") for key in ("id", "participant_user_id")} - {""}
-    if host_id in ids:
-        return "host"
-    on_panel = ids & panel.ids or str(row.get("user_email") or "").lower() in panel.emails
-    return "panelist" if on_panel else "attendee"
-
-
-def _attendee(row: Row) -> str:
-    """Whom Zoom means by a row: mapped in the same order of trust (mappings/sources/zoom.toml)."""
-    names = (row.get(key) for key in ("registrant_id", "user_email", "name", "user_id"))
-    return next((str(name) for name in names if name), "")
-
-
-def _count(run: Run, attendees: Collection[str], now: datetime) -> Row:
-    return _of(run) | {
-        "attendees": len(attendees),
-        "read_at": now.isoformat(),
-        "is_final": run.planned_end is not None and now >= run.planned_end + READINGS[-1],
-    }
-
-
-def _flat(people: Sequence[Row]) -> Iterator[Row]:
-    """One row per detail: the person's fields and the detail's."""
-    for person in people:
-        about = {key: value for key, value in person.items() if key != "question_details"}
-        for detail in rows_of(person, "question_details"):
-            yield about | detail
-
-
-def _answers(people: Sequence[Row], run: Run) -> Iterator[Row]:
-    """`index` tells apart equal answers of one name: everybody anonymous has the same one."""
-    seen: Counter[tuple[str, ...]] = Counter()
-    for row in _flat(people):
-        key = tuple(str(row.get(part) or "") for part in ("email", "name", "polling_id", "question"))
-        yield row | _of(run) | {"index": seen[key]}
-        seen[key] += 1
-
-
-def _scope_problems(scopes: str) -> Iterator[Problem]:
-    """A token names its scopes: both the older wide ones and the newer narrow ones begin alike."""
-    for family in ("webinar:read", "report:read") if scopes else ():
-        if family not in scopes:
-            message = f"the app has no {family} scope; add those listed in connectors/zoom/README.md"
-            yield Problem("error", "zoom", message)
+def _scope_problems(token: str) -> Iterator[Problem]:
+    """A token names its scopes: a call without its own would be refused at the first report only."""
+    if missing := lacking(token):
+        message = f"the app lacks scopes: add {', '.join(missing)} to it, see connectors/zoom/README.md"
+        yield Problem("error", "zoom", message)
+    elif not may_read_surveys(token):
+        message = "no scope of the reports covers surveys: their answers are not read until one is added"
+        yield Problem("warning", "zoom", message)

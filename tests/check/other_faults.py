@@ -39,7 +39,14 @@ def _zoom_webhook_secret(place: Installation) -> None:
 
 ZOOM = [
     Fault("Zoom: wrong secret", _zoom_secret, "zoom", "app is refused", "check ZOOM_ACCOUNT_ID", "error"),
-    Fault("Zoom: scope missing", _zoom_scope, "zoom", "no report:read scope", "add those listed", "error"),
+    Fault(
+        "Zoom: scope missing",
+        _zoom_scope,
+        "zoom",
+        "lacks scopes",
+        "add report:read:list_webinar_participants:admin",
+        "error",
+    ),
     Fault(
         "Zoom: no webinar add-on",
         _no_webinar_plan,
@@ -48,7 +55,7 @@ ZOOM = [
         "assign it the licence",
         "error",
     ),
-    Fault("Zoom: unknown host", _unknown_host, "zoom", "first host is unknown", "correct `hosts`", "error"),
+    Fault("Zoom: unknown host", _unknown_host, "zoom", "host 1 is unknown", "correct `hosts`", "error"),
     Fault(
         "Zoom: wrong event secret",
         _zoom_webhook_secret,

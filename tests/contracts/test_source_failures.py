@@ -140,9 +140,8 @@ class TestZoomSource(PullFailureContract):
 
 class TestActiveCampaignSource(PullFailureContract):
     now, later = ZOOM_NOW, ZOOM_NOW + timedelta(hours=2)
-    strikes = ("/campaigns?", "/contacts?", "/activities", "/links")
+    strikes = ("/contacts?", "/activities", "/tags?", "/links", "/campaigns?")
     not_here: ClassVar = {
-        "404": "means that a contact or campaign was deleted: tests/connectors/activecampaign/test_pull.py",
         "409": "ActiveCampaign does not answer so",
         "423": "ActiveCampaign does not answer so",
         "429 search": "ActiveCampaign has one limit for all",
@@ -150,6 +149,10 @@ class TestActiveCampaignSource(PullFailureContract):
     table: ClassVar = on_the_way() | {
         "401": Case(Spoilt(status=401, body={"message": "secret-in-a-body"}), "a person"),
         "403 missing scope": Case(Spoilt(status=403, body={"message": "secret-in-a-body"}), "a person"),
+        # Of a contact it means that it was deleted: tests/connectors/activecampaign/test_pull.py.
+        "404": Case(
+            Spoilt(status=404, body={"message": "secret-in-a-body"}), "a person", strikes=("/tags?",)
+        ),
         "429 burst": Case(Spoilt(status=429, headers={"Retry-After": "1"}), "mends itself", "later"),
         "429 daily": Case(Spoilt(status=429, headers={"Retry-After": "7200"}), "later"),
         "200 with an error inside": Case(Spoilt(status=200, body={"succeeded": 0}), "mends itself", "later"),

@@ -91,3 +91,6 @@ def test_each_source_says_up_to_when_its_data_are_in_and_the_oldest_counts() -> 
         f"zoom: {NOW:%Y-%m-%d %H:%M} UTC",
     ]
     assert "sources_through" not in lead_values(replace(lead(1), data_through={}))
+    values = lead_values(replace(lead(1), data_through={**through, "activecampaign": None}))
+    assert "data_through" not in values, "not known while one source has not been read for everybody"
+    assert values["sources_through"].splitlines()[0] == "activecampaign: not everybody read yet"

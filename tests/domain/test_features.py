@@ -44,9 +44,9 @@ def features(*facts: Activity | Profile, engagement: Engagement = NOTHING) -> Fe
     return compute_features(acts, profiles, engagement, FEATURE_TABLE, NOW)
 
 
-def test_the_table_holds_the_seeds_twenty_each_with_a_source_or_supplied_by_the_customer():
-    assert set(FEATURE_TABLE.features) == set(FEATURES) == SEED_FEATURES
-    assert len(FEATURES) == 20
+def test_the_table_holds_the_seeds_twenty_and_the_time_frame_each_with_a_source_or_supplied_by_the_customer():
+    assert set(FEATURE_TABLE.features) == set(FEATURES) == SEED_FEATURES | {"purchase_time_frame"}
+    assert len(FEATURES) == 21
     assert feature_faults(FEATURE_TABLE) == []
     for rule in FEATURE_TABLE.features.values():
         assert rule.activities or rule.profiles or rule.from_engagement or rule.customer_supplied

@@ -16,7 +16,7 @@ SAMPLES = FOLDER.parent.parent / "shared" / "contracts" / "payloads"
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the vendors' samples (../shared) are not here")
 
 MEANINGFUL = {
-    "webinar.registration_created": ["Profile", "Observation"],
+    "webinar.registration_created": ["Profile", "Observation", "Observation"],
     "webinar.registration_approved": ["Observation"],
     "webinar.registration_cancelled": ["Observation"],
     "webinar.registration_denied": ["Observation"],
@@ -68,13 +68,22 @@ def people_s_answers(answer: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def survey_answers(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {**detail, "email": person["email"], "webinar_uuid": answer["webinar_uuid"], "index": 0}
+        for person in answer["survey_answers"]
+        for detail in person["answer_details"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("stream", "file", "rows", "count"),
     [
-        ("registrants", "webinars-webinarId-registrants_GET.json", registrants, 2),
+        ("registrants", "webinars-webinarId-registrants_GET.json", registrants, 3),
         ("participants", "report-webinars-webinarId-participants_GET.json", participants, 1),
         ("polls", "report-webinars-webinarId-polls_GET.json", people_s_answers, 1),
         ("questions", "report-webinars-webinarId-qa_GET.json", people_s_answers, 1),
+        ("surveys", "report-webinars-webinarId-survey_GET.json", survey_answers, 1),
     ],
 )
 def test_every_zoom_report_row_makes_facts(stream: str, file: str, rows: Any, count: int) -> None:

@@ -22,6 +22,7 @@ COUNTED = {
     "poll_participation": "poll answer",
     "qa_participation": "question",
     "chat_participation": "chat line",
+    "survey_answer": "survey answer",
 }
 MAILED = {
     "email_open": "open",

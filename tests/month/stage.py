@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from flask import Flask
 
-from app.config import Secrets, Settings, WriteBack
+from app.config import Ga4, HubSpot, Secrets, Settings, WriteBack, Zoom
 from app.services import Services
-from connectors.activecampaign.client import CALLS_A_SECOND, ActiveCampaignClient
-from connectors.activecampaign.pull import ActiveCampaignSource
-from connectors.activecampaign.webhook import ActiveCampaignWebhook
+from app.wiring import Pace, make_services
 from connectors.call_limits import RateLimit
 from connectors.ga4.client import Ga4Client
 from connectors.ga4.pull import Ga4Source
-from connectors.hubspot.client import BURST_CALLS, BURST_SECONDS, SEARCHES_PER_SECOND, HubSpotClient
-from connectors.hubspot.destination import HubSpotDestination
-from connectors.hubspot.source import HubSpotSource
-from connectors.hubspot.webhook import HubSpotWebhook
-from connectors.zoom.client import ZoomClient
-from connectors.zoom.pull import ZoomSource
-from connectors.zoom.webhook import ZoomWebhook
-from mappings.load import contact_properties, deal_properties
-from tests.line import HUBSPOT_SECRET, MAPPINGS, PUBLIC_URL, TOKEN, ZOOM_SECRET, Moment, services_of
+from tests.line import HUBSPOT_SECRET, MAPPINGS, PUBLIC_URL, TOKEN, ZOOM_SECRET, Moment
 from tests.sandbox import activecampaign, ga4, hubspot, zoom
 from tests.sandbox.activecampaign import ActiveCampaignAccount
 from tests.sandbox.ga4 import Ga4Property
@@ -115,63 +105,43 @@ def serving(vendors: Vendors) -> Iterator[str]:
 
 @contextmanager
 def living(vendors: Vendors, clock: StoryClock, database: sa.Engine, url: str) -> Iterator[Services]:
-    """Services wired as in production, but for the one clock: limits and back-off wait in story time."""
-    with ExitStack() as stack:
-        portal = HubSpotClient(
-            TOKEN,
-            f"{url}/hubspot",
-            burst=_limit(BURST_CALLS, BURST_SECONDS, clock),
-            searches=_limit(SEARCHES_PER_SECOND, 1, clock),
-            sleep=clock.sleep,
-        )
-        stack.callback(portal.close)
-        meetings = ZoomClient(
-            "account",
-            "client",
-            "secret",
-            base_url=f"{url}/zoom/v2",
-            oauth_url=f"{url}/zoom/oauth/token",
-            clock=clock.seconds,
-            sleep=clock.sleep,
-        )
-        stack.callback(meetings.close)
-        mails = ActiveCampaignClient(
-            f"{url}/activecampaign",
-            vendors.mail.api_key,
-            limit=_limit(CALLS_A_SECOND, 1, clock),
-            sleep=clock.sleep,
-        )
-        stack.callback(mails.close)
-        visits = Ga4Client(vendors.ga4.property_id, f"{url}/ga4", sleep=clock.sleep)
-        stack.callback(visits.close)
-        source = HubSpotSource(portal, contact_properties(MAPPINGS), deal_properties(MAPPINGS), clock=clock)
-        yield services_of(
-            database,
-            clock,
-            settings=_settings(),
-            sources={
-                "hubspot": source,
-                "zoom": ZoomSource(meetings),
-                "activecampaign": ActiveCampaignSource(mails),
-                "ga4": Ga4Source(visits, events=tuple(MAPPINGS.streams["ga4"].stream), history=HISTORY),
-            },
-            webhooks={
-                "hubspot": HubSpotWebhook(HUBSPOT_SECRET, PUBLIC_URL),
-                "zoom": ZoomWebhook(ZOOM_SECRET),
-                "activecampaign": ActiveCampaignWebhook(ACTIVECAMPAIGN_SECRET),
-            },
-            destination=HubSpotDestination(portal),
-            contacts=source,
-        )
+    """Services as app/wiring makes them in production, by the one clock: limits and back-off wait in story
+    time. Only GA4 looks less far back.
+    """
+    windows: dict[str, RateLimit] = {}
+
+    def limit(_: sa.Engine, name: str, calls: int, seconds: float) -> RateLimit:
+        return windows.setdefault(name, RateLimit(calls, seconds, clock=clock.seconds, sleep=clock.sleep))
+
+    services = make_services(
+        _settings(vendors, url),
+        database.url.render_as_string(hide_password=False),
+        pace=Pace(clock, clock.seconds, clock.sleep, limit),
+    )
+    visits = Ga4Client(vendors.ga4.property_id, f"{url}/ga4", sleep=clock.sleep)
+    recent = Ga4Source(visits, events=tuple(MAPPINGS.streams["ga4"].stream), history=HISTORY)
+    try:
+        yield replace(services, sources={**services.sources, "ga4": recent})
+    finally:
+        visits.close()
+        services.database.dispose()
 
 
-def _limit(calls: int, seconds: float, clock: StoryClock) -> RateLimit:
-    return RateLimit(calls, seconds, clock=clock.seconds, sleep=clock.sleep)
-
-
-def _settings() -> Settings:
+def _settings(vendors: Vendors, url: str) -> Settings:
+    known = vendors.zoom.credentials
     secrets = Secrets(
-        hubspot_client_secret=HUBSPOT_SECRET, zoom_webhook_secret=ZOOM_SECRET, savia_public_url=PUBLIC_URL
+        hubspot_access_token=TOKEN,
+        hubspot_client_secret=HUBSPOT_SECRET,
+        zoom_account_id=known.account_id,
+        zoom_client_id=known.client_id,
+        zoom_client_secret=known.client_secret,
+        zoom_webhook_secret=ZOOM_SECRET,
+        activecampaign_url=f"{url}/activecampaign",
+        activecampaign_api_key=vendors.mail.api_key,
+        activecampaign_webhook_secret=ACTIVECAMPAIGN_SECRET,
+        ga4_property_id=vendors.ga4.property_id,
+        google_credentials_json="{}",
+        savia_public_url=PUBLIC_URL,
     )
     brake = WriteBack(
         max_new_contacts=GREAT,
@@ -185,4 +155,10 @@ def _settings() -> Settings:
         max_list_leaves=1.0,
         max_mean_score_move=100.0,
     )
-    return Settings(secrets=secrets, write_back=brake)
+    return Settings(
+        secrets=secrets,
+        write_back=brake,
+        hubspot=HubSpot(base_url=f"{url}/hubspot"),
+        zoom=Zoom(base_url=f"{url}/zoom/v2", oauth_url=f"{url}/zoom/oauth/token", plan="business"),
+        ga4=Ga4(endpoint=f"{url}/ga4"),
+    )

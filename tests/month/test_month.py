@@ -46,6 +46,15 @@ SABOTAGE = {
         " (SELECT min(person_id) FROM activity WHERE kind = 'website_visit')",
         {"visit": None},
     ),
+    "a registration that was cancelled stands": (
+        "INSERT INTO activity SELECT person_id, kind, 'cancelled', occurred_at, quantity, attributes,"
+        f" observation_ids FROM activity WHERE ctid = {ONE.format('webinar_registration')}",
+        {"registration": (0, 1, 0)},
+    ),
+    "a survey is gone": (
+        f"DELETE FROM activity WHERE ctid = {ONE.format('survey_answer')}",
+        {"survey answer": None},
+    ),
     "a deal is gone": (
         "DELETE FROM deal WHERE deal_id = (SELECT min(deal_id) FROM deal)",
         {"deal": (1, 0, 0)},
@@ -91,6 +100,8 @@ def _has_every_hardship(lived: Month, ending: Ending) -> None:
     assert lived.vendors.office.deleted
     assert sum(day.down for day in ending.days) > 0
     assert {vendor for vendor, _ in lived.post.lost} == {"zoom", "activecampaign"}
+    gone = [event.name for vendor, event in lived.post.lost if vendor == "zoom"]
+    assert "webinar.registration_cancelled" in gone, "the listing alone tells of it"
     assert all(tally[f"{vendor} doubled"] for vendor in ("zoom", "activecampaign"))
     assert all(one.unmatched for one in ending.webinars)
 

@@ -35,6 +35,7 @@ def truth_of(vendors: Vendors, post: Post) -> Truth:
         "poll answer": _acts(vendors, "poll_answers"),
         "question": _acts(vendors, "questions"),
         "chat line": _acts(vendors, "chat"),
+        "survey answer": _acts(vendors, "survey"),
         "visit": _visits(vendors),
         "deal": _deals(vendors),
         **{kind: _mail(vendors, vendors.mail.mail.acts, kind) for kind in ("open", "click")},
@@ -77,7 +78,7 @@ def _registrations(vendors: Vendors) -> Facts:
             (kept(vendors, one.lead_key), str(webinar.webinar_id)): 1
             for webinar in vendors.world.webinars
             for one in webinar.registrations
-            if one.status == "approved"
+            if one.stands
         }
     )
 

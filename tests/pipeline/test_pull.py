@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.changes import Problem
-from app.domain.errors import BadCredentials, BadRecord, SaviaError, TryLater
+from app.domain.errors import BadCredentials, BadRecord, PartlyRead, SaviaError, TryLater
 from app.domain.records import Page, Record
 from app.pipeline import steps
 from app.pipeline.pull import pull_round, pull_source
@@ -80,6 +80,25 @@ def test_every_page_of_every_stream_is_stored_with_its_run(services: Services) -
     with services.database.connect() as conn:
         person = people.person_of(conn, "ana.4@example.com") or 0
         assert facts.profiles_of(conn, [person])[person][0].run_id == run.id
+
+
+def test_streams_that_are_read_in_part_each_have_their_turn_and_the_run_says_what_is_left(
+    services: Services,
+) -> None:
+    class InParts(Pages):
+        streams = ("contacts", "owners", "pipelines")
+
+        def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+            self.asked.append((stream, after))
+            yield Page((contact(len(self.asked)),), {})
+            raise PartlyRead(f"{stream}: one is refused")
+
+    source = InParts()
+    services = replace(services, sources={"hubspot": source})
+    with pytest.raises(TryLater, match="pipelines: one is refused"):
+        pull_source(services, "hubspot", services.clock())
+    assert [stream for stream, _ in source.asked] == list(source.streams)
+    assert "one is refused" in (last_run(services).error or "")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.domain.errors import BadRecord, TryLater
 from app.domain.normalize import normalize
 from app.domain.records import ContactHint, IdentityKey, Record
 from app.domain.texts import TEXT_FEATURES, RedactedText, TextReading
+from app.pipeline.checkup import check_up
 from app.pipeline.explain import read_line
 from app.pipeline.steps import read_texts
 from app.pipeline.texts import read_new_texts
@@ -23,7 +25,7 @@ from app.pipeline.understand import rescore_touched
 from app.services import Services
 from app.store import facts, people
 from app.store.cause import Cause
-from tests.line import MAPPINGS, Moment, services_of
+from tests.line import MAPPINGS, Moment, registration, services_of
 
 BUYING = TextReading("positive", "buy", ("price",))
 
@@ -138,6 +140,33 @@ def test_questions_chat_and_comments_are_read_without_what_tells_who_wrote_them(
     assert features(services) == {"text_sentiment": 1.0, "text_intent": "buy", "text_pain_point": "price"}
 
 
+def test_answers_to_the_customers_own_questions_and_to_surveys_are_read(services: Services, reader: Reader):
+    asked = [{"title": "¿Qué esperas?", "value": "una demo"}, {"title": "¿Algo más?", "value": ""}]
+    survey = {
+        "webinar_uuid": "run==",
+        "email": "ana.ruiz@example.com",
+        "question": "¿Qué tal?",
+        "answer": "¿cuánto cuesta?",
+        "date_time": "2026-11-19T17:02:00Z",
+    }
+    created = registration(1, email="leo@example.org", custom_questions=asked[:1])
+    store(
+        services,
+        registrant(custom_questions=asked),
+        registrant(email="eva@example.org", custom_questions="none"),
+        Record("zoom", "surveys", survey),
+        Record("zoom", "webinar.registration_created", created),
+    )
+    read_all(services)
+    assert sorted(reader.shown) == ["una demo", "¿cuánto cuesta?"], "the same words of two people once"
+    for who in ("ana.ruiz@example.com", "leo@example.org"):
+        assert features(services, who)["text_intent"] == "buy"
+    line = read_line(services, "ana.ruiz@example.com")
+    assert line is not None
+    kinds = {item.kind for item in line.activities}
+    assert kinds == {"webinar_registration", "registration_answer", "survey_answer"}
+
+
 def test_the_same_words_are_asked_about_once(services: Services, reader: Reader):
     store(services, *(question(n, "¿cuánto cuesta?", f"lead{n}@example.com") for n in range(3)))
     read_all(services)
@@ -153,11 +182,48 @@ def test_beyond_the_days_budget_the_word_lists_read_and_the_vendor_goes_on_tomor
     store(services, *(question(n, f"hola número {'x' * n}", f"lead{n}@example.com") for n in range(6)))
     read_all(services)
     assert len(reader.shown) == 4
-    assert features(services, "lead5@example.com")["text_intent"] == "other", "read at home meanwhile"
+    assert features(services, "lead0@example.com")["text_intent"] == "other", "read at home meanwhile"
+    assert features(services, "lead5@example.com")["text_intent"] == "buy", "the newest are read first"
     clock.move(days=1)
     read_all(services)
     assert len(reader.shown) == 6
-    assert features(services, "lead5@example.com")["text_intent"] == "buy"
+    assert features(services, "lead0@example.com")["text_intent"] == "buy"
+
+
+def test_another_reader_reads_everything_anew_within_the_days_budget_the_newest_first(
+    services: Services, reader: Reader, clock: Moment
+):
+    store(services, *(question(n, f"hola{'x' * n}", f"lead{n}@example.com") for n in range(6)))
+    read_all(services)
+    clock.move(days=1)
+    read_all(services)
+    other = Reader()
+    other.name = "reader/2"
+    changed = replace(services, texts=other)
+    rescore_touched(changed, clock.move(days=1))
+    store(changed, question(9, "algo nuevo", "lead9@example.com"))
+    read_all(changed)
+    assert other.shown == ["algo nuevo", *(f"hola{'x' * n}" for n in (5, 4, 3))]
+    clock.move(days=1)
+    store(changed, question(10, "lo más nuevo", "lead9@example.com"))
+    read_all(changed)
+    assert other.shown[4:] == ["lo más nuevo", *(f"hola{'x' * n}" for n in (2, 1, 0))]
+    assert features(changed, "lead0@example.com")["text_intent"] == "buy"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_check_says_how_many_texts_the_vendor_refused_and_what_to_do(
+    services: Services, reader: Reader, clock: Moment, refused: bool
+):
+    reader.away = BadRecord("request", "refused") if refused else None
+    settings = services.settings.model_copy(update={"openai": OpenAi(texts_per_day=10)})
+    asking = replace(services, settings=settings)
+    store(asking, *(question(n, f"hola número {'x' * n}") for n in range(6)))
+    read_all(asking)
+    found = check_up(asking, clock(), ask_vendors=False)
+    told = [one.message for one in found.problems if one.subject == "OpenAI" and "refused" in one.message]
+    assert found.state["texts read, last day"] == {"word lists" if refused else "reader/1": 6}
+    assert [message.startswith("refused 6 of 6 texts") for message in told] == [True] * refused
 
 
 def test_a_text_the_vendor_refuses_is_read_at_home_and_never_asked_about_again(

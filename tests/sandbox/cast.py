@@ -63,7 +63,7 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A filled-in Zoom form. A "denied" one is no registration."""
+    """A filled-in Zoom form. A "denied" one is no registration, and one that was cancelled no more."""
 
     lead_key: str
     registrant_id: str
@@ -72,6 +72,17 @@ class Registration:
     time_frame: str
     hope: str
     status: Literal["approved", "denied"] = "approved"
+    cancelled_at: datetime | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Is it a registration in the end?"""
+        return self.status == "approved" and self.cancelled_at is None
+
+    def is_listed(self, status: str, now: datetime) -> bool:
+        """Does Zoom list it under this status by then? Who cancelled is under none."""
+        is_there = self.created_at <= now and (self.cancelled_at is None or now < self.cancelled_at)
+        return is_there and self.status == status
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,8 @@ class Webinar:
 
     `live` marks the last one of a short story, which happens during it; it was planned for longer than it
     lasted, so that its planned end is still to come. Where the host dropped out, the webinar went on from
-    `restarted_at` on under `restart_uuid`. Its reports come `report_delay` later than the account's others.
+    `restarted_at` on under `restart_uuid`, and its survey followed that. Its reports come `report_delay`
+    later than the account's others.
     """
 
     webinar_id: int
@@ -150,6 +162,7 @@ class Webinar:
     restarted_at: datetime | None = None
     restart_uuid: str = ""
     report_delay: timedelta = timedelta(0)
+    survey: tuple[PollAnswer, ...] = ()
 
     @property
     def runs(self) -> tuple[tuple[str, datetime], ...]:

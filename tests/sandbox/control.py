@@ -7,14 +7,17 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from tests.sandbox.play import NotNow, Play
+from tests.sandbox.switches import NoSuchSwitch, Switches
 
 
-def make_blueprint(play: Play) -> Blueprint:
+def make_blueprint(play: Play, switches: Switches) -> Blueprint:
     """Routes below /control, JSON in and out. A lever pulled out of turn is a 409, a missing field a 400."""
     levers = Blueprint("control", __name__)
     levers.register_error_handler(NotNow, lambda error: (jsonify(error=str(error)), 409))
     levers.register_error_handler(KeyError, lambda error: (jsonify(error=f"{error} is missing"), 400))
+    levers.register_error_handler(NoSuchSwitch, lambda error: (jsonify(error=str(error)), 400))
     _add_moves(levers, play)
+    _add_switches(levers, switches)
     _add_views(levers, play)
     return levers
 
@@ -42,6 +45,20 @@ def _add_moves(levers: Blueprint, play: Play) -> None:
     def reset_counters() -> Response:
         play.reset_counters()
         return jsonify(reset=True)
+
+
+def _add_switches(levers: Blueprint, switches: Switches) -> None:
+    @levers.get("/switches")
+    def shown() -> Response:
+        return jsonify(switches.shown())
+
+    @levers.post("/switches")
+    def turn() -> Response:
+        """{"zoom": {"html": 0.05}, "all": {"latency": 0.1}}; those that are not named stay."""
+        for vendor, wanted in _asked().items():
+            for name, to in wanted.items():
+                switches.turn(vendor, name, float(to))
+        return jsonify(switches.shown())
 
 
 def _add_views(levers: Blueprint, play: Play) -> None:

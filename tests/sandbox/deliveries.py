@@ -15,6 +15,7 @@ from typing import Any, Literal
 import requests
 
 from tests.sandbox import signing
+from tests.sandbox.switches import Switches
 from tests.sandbox.zoom_events import ZoomEvent
 
 ZOOM_DEADLINE, HUBSPOT_DEADLINE = 3.0, 5.0
@@ -24,14 +25,15 @@ ZOOM_RETRIES = (300.0, 1_200.0, 3_600.0)
 HUBSPOT_TRIES, HUBSPOT_SPAN = 10, 86_400.0
 HUBSPOT_BATCH, HUBSPOT_LINGER = 100, 0.1
 IN_FLIGHT = 4
-DOUBLED = 0.02
-DISORDERED = 0.1
+LATE = 0.5
+"""Seconds, at most, by which an event of HubSpot's that is out of order comes late, by itself."""
 
 
 @dataclass(eq=False)
 class Delivery:
     """One delivery and what became of it. Times are seconds since 1970; `fresh_stamp` says whether a retry
     is signed anew (a HubSpot retry then counts its attempt too) or repeats the first request bit by bit.
+    One that is `lost` is dropped unsent.
     """
 
     vendor: Literal["zoom", "hubspot"]
@@ -39,6 +41,7 @@ class Delivery:
     delays: list[float]
     fresh_stamp: bool
     doubled: bool = False
+    lost: bool = False
     first_sent_at: float | None = None
     accepted_at: float | None = None
     attempts: int = 0
@@ -53,7 +56,8 @@ class Delivery:
 
 class Deliverer:
     """Sends to `receiver_url`, signing HubSpot's for `public_url` as HubSpot itself does. Retry delays are
-    multiplied by `time_scale`; at most four requests are under way. Close it when done.
+    multiplied by `time_scale`; at most four requests are under way. `switches` say how many deliveries come
+    twice, out of order or never. Close it when done.
     """
 
     def __init__(
@@ -64,7 +68,9 @@ class Deliverer:
         hubspot_secret: str,
         time_scale: float = 0.001,
         seed: int = 0,
+        switches: Switches | None = None,
     ) -> None:
+        self._switches = (switches or Switches()).of
         self._addresses = {
             "zoom": receiver_url.rstrip("/") + "/webhooks/zoom",
             "hubspot": receiver_url.rstrip("/") + "/webhooks/hubspot",
@@ -87,18 +93,18 @@ class Deliverer:
         with self._changed:
             for position, event in enumerate(events):
                 due = begin + seconds * position / len(events)
-                if self._chance.random() < DISORDERED:
+                if self._chance.random() < self._switches["zoom"].disordered:
                     due += self._chance.uniform(0, seconds / 4)
                 self._add(self._zoom_delivery(event), due)
-                if self._chance.random() < DOUBLED:
+                if self._chance.random() < self._switches["zoom"].doubled:
                     self._add(self._zoom_delivery(event, doubled=True), due + self._chance.uniform(0, 1))
             self._changed.notify_all()
 
     def send_hubspot(self, event: dict[str, Any]) -> None:
-        """Put one event into the next batch. One in fifty comes twice, half of those under another id."""
+        """Put one event into the next batch. Half of those that come twice do so under another id."""
         with self._changed:
             self._gather(event)
-            if self._chance.random() < DOUBLED:
+            if self._chance.random() < self._switches["hubspot"].doubled:
                 shift = 1_000_000_000 if self._chance.random() < 0.5 else 0
                 self._gather(event | {"eventId": event["eventId"] + shift})
             self._changed.notify_all()
@@ -149,18 +155,27 @@ class Deliverer:
         return Delivery("zoom", [event], list(ZOOM_RETRIES), self._alternate(), doubled)
 
     def _gather(self, event: dict[str, Any]) -> None:
+        share = self._switches["hubspot"].disordered
+        if share and self._chance.random() < share:
+            self._add(self._batch([event]), time.time() + HUBSPOT_LINGER + self._chance.uniform(0, LATE))
+            return
         if self._open_batch is None or len(self._open_batch.events) >= HUBSPOT_BATCH:
-            moments = sorted(self._chance.uniform(0, HUBSPOT_SPAN) for _ in range(HUBSPOT_TRIES - 1))
-            delays = [later - earlier for earlier, later in zip([0.0, *moments], moments, strict=False)]
-            self._open_batch = Delivery("hubspot", [], delays, self._alternate())
+            self._open_batch = self._batch([])
             self._add(self._open_batch, time.time() + HUBSPOT_LINGER)
         self._open_batch.events.append(event)
+
+    def _batch(self, events: list[Any]) -> Delivery:
+        moments = sorted(self._chance.uniform(0, HUBSPOT_SPAN) for _ in range(HUBSPOT_TRIES - 1))
+        delays = [later - earlier for earlier, later in zip([0.0, *moments], moments, strict=False)]
+        return Delivery("hubspot", events, delays, self._alternate())
 
     def _alternate(self) -> bool:
         return len(self.deliveries) % 2 == 0
 
     def _add(self, delivery: Delivery, due: float) -> None:
         self.deliveries.append(delivery)
+        lost = self._switches[delivery.vendor].lost
+        delivery.lost = lost > 0 and self._chance.random() < lost
         heapq.heappush(self._waiting, (due, next(self._order), delivery))
 
     def _work(self) -> None:
@@ -184,6 +199,12 @@ class Deliverer:
             return None
 
     def _attempt(self, session: requests.Session, delivery: Delivery) -> None:
+        if delivery.lost:
+            with self._changed:
+                self._in_flight -= 1
+                delivery.dropped = True
+                self._changed.notify_all()
+            return
         if delivery.request is None or delivery.fresh_stamp:
             delivery.request = self._sign(delivery)
         delivery.first_sent_at = delivery.first_sent_at or time.time()

@@ -85,9 +85,9 @@ def make_mail_world(world: World, campaigns: int = 6, seed: int = 7) -> MailWorl
     mails.
     """
     chance = random.Random(f"mail-{seed}")
-    sent = tuple(_campaign(number, campaigns, world.now, chance) for number in range(campaigns))
+    sent = tuple(campaign(number, campaigns, world.now, chance) for number in range(campaigns))
     leads = tuple({lead.email.lower(): lead for lead in world.leads if lead.email}.values())
-    acts = [act for lead in leads for act in _mailbox(lead, sent, world.now, chance)]
+    acts = [act for lead in leads for act in mailbox(lead, sent, world.now, chance)]
     acts.sort(key=lambda act: (act[1], act[0]))
     return MailWorld(sent, leads, tuple(_numbered(place, *act) for place, act in enumerate(acts)))
 
@@ -102,7 +102,8 @@ def _numbered(
     return MailAct(9_000 + place, act, key, campaign, at, link, machine, agent)
 
 
-def _campaign(number: int, of: int, now: datetime, chance: random.Random) -> Campaign:
+def campaign(number: int, of: int, now: datetime, chance: random.Random) -> Campaign:
+    """Mail `number` of `of`, one a week, the last sent the day before `now`."""
     campaign_id = 41 + number
     sent_at = (now - timedelta(days=1 + 7 * (of - 1 - number))).replace(minute=0, second=0, microsecond=0)
     links = tuple(
@@ -112,9 +113,7 @@ def _campaign(number: int, of: int, now: datetime, chance: random.Random) -> Cam
     return Campaign(campaign_id, campaign_id + 500, SUBJECTS[number % len(SUBJECTS)], sent_at, links)
 
 
-def _mailbox(
-    lead: Lead, campaigns: tuple[Campaign, ...], now: datetime, chance: random.Random
-) -> list[Rough]:
+def mailbox(lead: Lead, campaigns: tuple[Campaign, ...], now: datetime, chance: random.Random) -> list[Rough]:
     """Everything that happens in one mailbox; a gateway or Apple Mail is there for good."""
     guard: Machine = chance.choices(
         ("", "scans_all", "scans_one", "named_scanner", "apple"), weights=(50, 12, 6, 6, 26)

@@ -9,6 +9,7 @@ from typing import Any
 from tests.sandbox import truth
 from tests.sandbox.deliveries import Deliverer
 from tests.sandbox.hubspot import HubSpotPortal
+from tests.sandbox.switches import Switches
 from tests.sandbox.world import Story
 from tests.sandbox.zoom_account import ZoomAccount
 from tests.sandbox.zoom_events import live_events
@@ -32,10 +33,11 @@ class Play:
         zoom_secret: str,
         hubspot_secret: str,
         time_scale: float,
+        switches: Switches,
     ) -> None:
         self.story, self.portal, self.zoom = story, portal, zoom
         self._zoom_secret, self._hubspot_secret = zoom_secret, hubspot_secret
-        self._time_scale = time_scale
+        self._time_scale, self._switches = time_scale, switches
         self._deliverer: Deliverer | None = None
         self._chance = random.Random(story.world.seed)
 
@@ -49,6 +51,7 @@ class Play:
                 self._hubspot_secret,
                 time_scale=self._time_scale,
                 seed=self.story.world.seed,
+                switches=self._switches,
             )
             self.portal.on_event.append(self._deliverer.send_hubspot)
         return self._deliverer

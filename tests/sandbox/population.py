@@ -57,13 +57,14 @@ PANELIST_KEY = "panelist-in-hubspot"
 
 def make_leads(chance: random.Random, count: int) -> tuple[Lead, ...]:
     """`count` leads; eleven of them are the odd ones below, the last a panelist who is also a contact."""
-    ordinary = [_person(chance, number) for number in range(count - 1)]
+    ordinary = [person(chance, number) for number in range(count - 1)]
     for position, alter in enumerate(_ODDITIES):
         ordinary[position] = alter(ordinary[position])
     return (*ordinary, _panelist_contact(chance, count - 1))
 
 
-def _person(chance: random.Random, number: int) -> Lead:
+def person(chance: random.Random, number: int) -> Lead:
+    """Lead `number`, an ordinary one."""
     first, last = chance.choice(FIRST), f"{chance.choice(LAST)} {chance.choice(LAST)}"
     title, seniority = chance.choice(TITLES)
     domain = "example.com" if number % 3 else "example.org"
@@ -150,8 +151,8 @@ ODD_COUNT = len(_ODDITIES)
 def _panelist_contact(chance: random.Random, number: int) -> Lead:
     """The first panelist is in HubSpot too: what they did on stage must never be counted."""
     stage = PANELISTS[0]
-    person = replace(_person(chance, number), first_name=stage.first_name, last_name=stage.last_name)
-    return replace(_known(replace(person, email=stage.email)), key=PANELIST_KEY)
+    contact = replace(person(chance, number), first_name=stage.first_name, last_name=stage.last_name)
+    return replace(_known(replace(contact, email=stage.email)), key=PANELIST_KEY)
 
 
 def plain(text: str) -> str:

@@ -17,6 +17,7 @@ from tests.sandbox.openai import OpenAiModel
 from tests.sandbox.play import Play
 from tests.sandbox.serving import LocalServer
 from tests.sandbox.stage import fill_portal
+from tests.sandbox.switches import Switches, Troubled
 from tests.sandbox.visit_world import make_visits
 from tests.sandbox.world import Story, make_world
 from tests.sandbox.zoom_account import ZoomAccount, ZoomCredentials
@@ -32,7 +33,8 @@ ACTIVECAMPAIGN_WEBHOOK_SECRET = "sandbox-activecampaign-secret"
 
 class Sandbox:
     """A world and the vendors that know parts of it. `start` serves until `stop`; also a context manager.
-    Webhook retry delays are multiplied by `time_scale`.
+    Webhook retry delays are multiplied by `time_scale`; deals reach `deal_days` back; `switches` say what
+    befalls calls and deliveries.
     """
 
     def __init__(
@@ -43,8 +45,9 @@ class Sandbox:
         port: int = 0,
         time_scale: float = 0.001,
         now: datetime | None = None,
+        deal_days: int = 200,
     ) -> None:
-        self.world = make_world(seed, leads, webinars, now or datetime.now(UTC))
+        self.world = make_world(seed, leads, webinars, now or datetime.now(UTC), deal_days)
         self.story = Story(self.world)
         self.portal = HubSpotPortal(token=HUBSPOT_TOKEN)
         ids = fill_portal(self.portal, self.world)
@@ -54,6 +57,7 @@ class Sandbox:
         self.zoom = ZoomAccount(
             self.story, ZoomCredentials(ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET)
         )
+        self.switches = Switches(seed)
         self.play = Play(
             self.story,
             self.portal,
@@ -61,6 +65,7 @@ class Sandbox:
             zoom_secret=ZOOM_WEBHOOK_SECRET,
             hubspot_secret=HUBSPOT_CLIENT_SECRET,
             time_scale=time_scale,
+            switches=self.switches,
         )
         self.server = LocalServer(self._app(), port)
         self.port, self.url = self.server.port, self.server.url
@@ -118,5 +123,6 @@ class Sandbox:
         )
         app.register_blueprint(ga4.make_blueprint(self.ga4), url_prefix="/ga4")
         app.register_blueprint(openai.make_blueprint(self.openai), url_prefix="/openai")
-        app.register_blueprint(control.make_blueprint(self.play), url_prefix="/control")
+        app.register_blueprint(control.make_blueprint(self.play, self.switches), url_prefix="/control")
+        app.wsgi_app = Troubled(app.wsgi_app, self.switches)
         return app

@@ -105,8 +105,8 @@ def hold(
     came: list[Attended] = []
     for registration in registrations:
         lead = by_key[registration.lead_key]
-        if _comes(chance, lead, registration):
-            own = _segments(chance, lead, registration, starts, ends, ids)
+        if comes(chance, lead, registration):
+            own = connections(chance, lead, registration, starts, ends, ids)
             segments.extend(own)
             came.append(Attended(lead, registration, own[0].user_id, own[0].joined_at, own[-1].left_at))
     heard = [one for one in came if one.lead.login_email == one.lead.zoom_email]
@@ -170,33 +170,40 @@ def make_registrations(
     found = []
     for number, lead in enumerate(people):
         odd = number < ODD_COUNT
-        if lead.key == PANELIST_KEY or not lead.zoom_email or not (odd or _registers(chance, lead, interest)):
+        if lead.key == PANELIST_KEY or not lead.zoom_email or not (odd or registers(chance, lead, interest)):
             continue
-        denied = not live and not odd and chance.random() < 0.01
-        created = starts - timedelta(seconds=chance.randint(3_600, 20 * 86_400))
-        found.append(
-            Registration(
-                lead_key=lead.key,
-                registrant_id=ids.code(),
-                created_at=created,
-                role_in_purchase=ROLES[0] if lead.propensity > 0.6 else chance.choice(ROLES),
-                time_frame=chance.choice(TIME_FRAMES),
-                hope=chance.choice(HOPES),
-                status="denied" if denied else "approved",
-            )
-        )
+        found.append(register(chance, lead, starts, ids, may_be_denied=not live and not odd))
     return tuple(found)
 
 
-def _registers(chance: random.Random, lead: Lead, interest: float) -> bool:
+def register(
+    chance: random.Random, lead: Lead, starts: datetime, ids: Ids, *, may_be_denied: bool
+) -> Registration:
+    """The form as the lead filled it in, between twenty days and an hour before."""
+    denied = may_be_denied and chance.random() < 0.01
+    created = starts - timedelta(seconds=chance.randint(3_600, 20 * 86_400))
+    return Registration(
+        lead_key=lead.key,
+        registrant_id=ids.code(),
+        created_at=created,
+        role_in_purchase=ROLES[0] if lead.propensity > 0.6 else chance.choice(ROLES),
+        time_frame=chance.choice(TIME_FRAMES),
+        hope=chance.choice(HOPES),
+        status="denied" if denied else "approved",
+    )
+
+
+def registers(chance: random.Random, lead: Lead, interest: float) -> bool:
+    """Does the lead register? The likelier, the readier to buy."""
     return chance.random() < interest * (0.35 + 0.4 * lead.propensity if lead.in_hubspot else 0.7)
 
 
-def _comes(chance: random.Random, lead: Lead, registration: Registration) -> bool:
+def comes(chance: random.Random, lead: Lead, registration: Registration) -> bool:
+    """Is somebody who registered there on the evening?"""
     return registration.status == "approved" and chance.random() < 0.3 + 0.55 * lead.propensity
 
 
-def _segments(
+def connections(
     chance: random.Random, lead: Lead, registration: Registration, starts: datetime, ends: datetime, ids: Ids
 ) -> list[Segment]:
     """One stretch for most; some drop out and come back, some connect a second device that overlaps."""

@@ -90,7 +90,7 @@ def tallies(world: World, step: Step) -> dict[str, Tally]:
 
 def _tally_webinar(webinar: Webinar, found: dict[str, Tally], seconds: Counter[str]) -> None:
     for registration in webinar.registrations:
-        found[registration.lead_key][REGISTERED] += registration.status == "approved"
+        found[registration.lead_key][REGISTERED] += registration.stands
     stretches: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     for segment in webinar.segments:
         if segment.role == "attendee":

@@ -87,14 +87,14 @@ def make_visits(world: World, ids: Mapping[str, str], days: int = 14) -> VisitWo
     hits: list[Hit] = []
     for lead in world.leads:
         if lead.key in ids and not lead.shared_mailbox:
-            hits += _of_lead(chance, lead.key, ids[lead.key], lead.propensity, world.now, days)
+            hits += visits_of(chance, lead.key, ids[lead.key], lead.propensity, world.now, days)
     for number in range(2 * len(hits) // 6):
         hits += _session(chance, f"unknown-{number}", "", _moment(chance, world.now, days))
     troubled = [late for hit in hits for late in _troubled(chance, hit)]
     return VisitWorld(tuple(sorted(troubled, key=lambda hit: (hit.at, hit.lead_key, hit.name))), dict(ids))
 
 
-def _of_lead(
+def visits_of(
     chance: random.Random, key: str, user_id: str, propensity: float, now: datetime, days: int
 ) -> Iterator[Hit]:
     """A lead's visits, one a day at most. In the first they are unknown until they fill in a form."""

@@ -60,8 +60,10 @@ class Story:
         return self.ended_at if webinar.live else webinar.ends_at
 
 
-def make_world(seed: int, leads: int, webinars: int, now: datetime) -> World:
-    """The world of this seed: the same arguments give the same world. `now` must be aware."""
+def make_world(seed: int, leads: int, webinars: int, now: datetime, deal_days: int = 200) -> World:
+    """The world of this seed: the same arguments give the same world. `now` must be aware; deals reach so
+    many days back. Years of a million leads are streamed by years.py.
+    """
     if leads < 20 or webinars < 1 or now.tzinfo is None:
         raise ValueError("a world needs 20 leads, one webinar and an aware time")
     chance = random.Random(seed)
@@ -78,20 +80,22 @@ def make_world(seed: int, leads: int, webinars: int, now: datetime) -> World:
         host=population.HOST,
         panelists=population.PANELISTS,
         owners=population.OWNERS,
-        deals=make_deals(chance, people, start),
+        deals=make_deals(chance, people, start, deal_days),
     )
 
 
 _STAGES = ("appointmentscheduled", "qualifiedtobuy", "closedwon", "closedlost")
 
 
-def make_deals(chance: random.Random, people: tuple[Lead, ...], now: datetime) -> tuple[WorldDeal, ...]:
+def make_deals(
+    chance: random.Random, people: tuple[Lead, ...], now: datetime, days: int = 200
+) -> tuple[WorldDeal, ...]:
     """About one contact in fifteen has a deal; the likelier the person, the likelier it was won."""
     deals = []
     for lead in people:
         if not lead.in_hubspot or chance.random() > 0.03 + 0.08 * lead.propensity:
             continue
-        created = now - timedelta(days=chance.randint(20, 200))
+        created = now - timedelta(days=chance.randint(20, days))
         closed = created + timedelta(days=chance.randint(5, 19))
         won = chance.random() < lead.propensity
         stage = "closedwon" if won else chance.choice(_STAGES)

@@ -139,7 +139,7 @@ def _add_webinars(zoom: Blueprint, account: ZoomAccount) -> None:
             raise ZoomError(400, 300, "Invalid field: status.")
         one = account.webinar(name)
         known = one.registrations if one in world.seen(account.story.step) else ()
-        matching = [one for one in known if one.status == wanted and one.created_at <= account.now]
+        matching = [one for one in known if one.is_listed(wanted, account.now)]
         return _paged(
             account,
             "registrants",
@@ -167,7 +167,7 @@ def _add_past(zoom: Blueprint, account: ZoomAccount) -> None:
     def absentees(name: str) -> dict[str, Any]:
         one, _ = account.finished(_run_name(name))
         came = {segment.registrant_id for segment in one.segments}
-        absent = [r for r in one.registrations if r.status == "approved" and r.registrant_id not in came]
+        absent = [r for r in one.registrations if r.stands and r.registrant_id not in came]
         return _paged(
             account,
             "registrants",
@@ -198,6 +198,11 @@ def _add_reports(zoom: Blueprint, account: ZoomAccount) -> None:
             *account.finished(_run_name(name)), account.leads, account.story.world.host
         )
 
+    def survey(name: str) -> dict[str, Any]:
+        run = _run_name(name)
+        return rows.survey_body(*account.finished(run), account.leads, account.now)
+
+    _route(zoom, account, "/report/webinars/{name}/survey", "Heavy", survey)
     _route(zoom, account, "/report/webinars/{name}/participants", "Heavy", participants)
     _route(zoom, account, "/report/webinars/{name}/polls", "Heavy", polls)
     _route(zoom, account, "/report/webinars/{name}/qa", "Heavy", questions)

@@ -35,6 +35,11 @@ def webinar_events(world: World, webinar: Webinar, account_id: str) -> list[Zoom
     first = next(one for one in world.webinars if one.webinar_id == webinar.webinar_id)
     if first is webinar:
         events += [scene.registered(leads[one.lead_key], one) for one in webinar.registrations]
+        events += [
+            scene.cancelled(leads[one.lead_key], one, one.cancelled_at)
+            for one in webinar.registrations
+            if one.cancelled_at
+        ]
     for segment in webinar.segments:
         events += scene.attended(segment)
     events += [scene.said(leads.get(one.lead_key), one) for one in webinar.chat]
@@ -66,12 +71,20 @@ class _Scene:
             yield self._event("webinar.ended", "", over + timedelta(seconds=1), about)
 
     def registered(self, lead: Lead, registration: Registration) -> ZoomEvent:
-        about = self._about(self.webinar.starts_at) | {
+        about = self._for(registrant_form(lead, registration))
+        return self._event("webinar.registration_created", lead.key, registration.created_at, about)
+
+    def cancelled(self, lead: Lead, registration: Registration, moment: datetime) -> ZoomEvent:
+        form = registrant_form(lead, registration)
+        about = self._for({name: form[name] for name in ("id", "email", "first_name", "last_name")})
+        return self._event("webinar.registration_cancelled", lead.key, moment, about)
+
+    def _for(self, registrant: dict[str, Any]) -> dict[str, Any]:
+        return self._about(self.webinar.starts_at) | {
             "id": self.webinar.webinar_id,
             "uuid": self.webinar.series_uuid or self.webinar.uuid,
-            "registrant": registrant_form(lead, registration),
+            "registrant": registrant,
         }
-        return self._event("webinar.registration_created", lead.key, registration.created_at, about)
 
     def attended(self, segment: Segment) -> Iterator[ZoomEvent]:
         for verb, label, moment in (

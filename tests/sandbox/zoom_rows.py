@@ -176,6 +176,35 @@ def _answer(answer: PollAnswer) -> Body:
     }
 
 
+def survey_body(webinar: Webinar, uuid: str, leads: dict[str, Lead], now: datetime) -> Body:
+    """The answer of /report/webinars/{uuid}/survey: what was answered by then, after the last run."""
+    is_last = uuid == webinar.runs[-1][0]
+    grouped: dict[str, list[PollAnswer]] = _by_lead(
+        one for one in webinar.survey if is_last and one.answered_at <= now
+    )
+    answers = [
+        _person(leads.get(key)) | {"answer_details": [_survey_answer(one) for one in own]}
+        for key, own in grouped.items()
+    ]
+    return {
+        "webinar_id": webinar.webinar_id,
+        "webinar_uuid": uuid,
+        "start_time": long_stamp(dict(webinar.runs)[uuid]),
+        "survey_id": f"survey-{webinar.webinar_id}",
+        "survey_name": "Encuesta",
+        "survey_answers": answers,
+    }
+
+
+def _survey_answer(answer: PollAnswer) -> Body:
+    return {
+        "question": answer.question,
+        "question_id": answer.poll_id,
+        "answer": answer.answer,
+        "date_time": short_stamp(answer.answered_at),
+    }
+
+
 def questions_body(webinar: Webinar, uuid: str, leads: dict[str, Lead], host: Staff) -> Body:
     """The answer of /report/webinars/{uuid}/qa: one entry per person, with the host's answers."""
     own = (one for one in webinar.questions if webinar.uuid_at(one.asked_at) == uuid)

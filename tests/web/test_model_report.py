@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from app.config import Secrets, Settings
-from app.store import models
+from app.store import cursors, models
 from app.web import create_app
 from tests.line import services_of
 
@@ -47,8 +47,10 @@ def test_it_says_what_scores_how_well_and_what_left_its_limits(database: sa.Engi
         kept = models.add(conn, b"bytes", REPORT, now)
         models.crown(conn, kept, now)
         models.note_watch(conn, kept, {"alarms": ["job_title drifts"], "drift": {"job_title": 0.31}}, now)
+        cursors.save(conn, "zoom", "participants", {}, now)
     told = web.get("/report/model", auth=("", "open sesame"))
     for text in (
+        f"<td>zoom</td><td>{now:%Y-%m-%d %H:%M} UTC</td>",
         "Model 1 scores: logistic",
         "0.8123",
         "job_title drifts",

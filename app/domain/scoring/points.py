@@ -234,7 +234,7 @@ def _range(rule: FeaturePoints) -> list[int]:
 
 def _feature_faults(name: str, rule: FeaturePoints, rules: PointsRules) -> Iterator[tuple[str, str]]:
     if name not in FEATURES:
-        yield "", "is not one of the twenty features"
+        yield "", "is not one of the features"
     if rule.reason not in rules.reason:
         yield ".reason", f"has no wording: add [reason.{rule.reason}] with es and en"
     if bool(rule.steps) == bool(rule.levels):

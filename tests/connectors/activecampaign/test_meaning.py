@@ -13,7 +13,7 @@ import pytest
 
 from app.domain.machine_clicks import MachineRules, human_and_machine
 from app.domain.normalize import is_known, normalize
-from app.domain.records import Observation, Profile, Record
+from app.domain.records import Observation, Profile, Record, Reference
 from app.domain.streams import SourceMeaning, StreamTable
 from connectors.activecampaign.setup import ensure_webhooks
 from connectors.activecampaign.webhook import ActiveCampaignWebhook
@@ -153,11 +153,44 @@ def test_a_contact_is_a_profile_and_one_that_was_anonymised_is_nothing(month: Mo
 
 
 @pytest.mark.parametrize("stream", ["campaigns", "links", "lists", "tags", "automations", "scores"])
-def test_the_small_tables_are_known_and_are_about_nobody(month: Month, stream: str):
-    for page in month.desk.source().pull(stream, None, NOW):
-        for record in page.records:
-            assert is_known(record, STREAMS)
-            assert normalize(record, STREAMS) == ()
+def test_the_small_tables_are_kept_as_names_by_id(month: Month, stream: str):
+    records = [record for page in month.desk.source().pull(stream, None, NOW) for record in page.records]
+    facts = [fact for record in records for fact in normalize(record, STREAMS)]
+    assert len(facts) == len(records) > 0
+    for fact in facts:
+        assert isinstance(fact, Reference)
+        assert (fact.kind, fact.reference_id.isdecimal()) == (stream.removesuffix("s"), True)
+        assert "name" in fact.body
+        assert "links" not in fact.body
+
+
+def test_a_contact_is_told_with_its_tags_automations_and_scores_by_name(month: Month):
+    page = next(iter(month.desk.source().pull("contacts", None, NOW)))
+    (profile,) = normalize(page.records[0], STREAMS)
+    assert isinstance(profile, Profile)
+    told = {name: profile.fields[name] for name in ("tags", "automations", "scores")}
+    assert told == {"tags": "webinar", "automations": "Bienvenida", "scores": "Interés: 1"}
+
+
+@pytest.mark.parametrize(
+    ("event", "before", "after"),
+    [
+        ("contact_tag_added", "webinar", "demo, webinar"),
+        ("contact_tag_added", "webinar, demo", "demo, webinar"),
+        ("contact_tag_removed", "webinar, demo", "webinar"),
+        ("contact_tag_removed", "demo", ""),
+        ("update", "webinar, alumni", "alumni, webinar"),
+    ],
+)
+def test_a_delivery_tells_the_tags_as_they_are_after_it(event: str, before: str, after: str):
+    form = {"type": event, "date_time": "2026-11-20T10:00:00-06:00", "contact[id]": "7", "tag": "demo"}
+    webhook = ActiveCampaignWebhook("secret")
+    (record,) = webhook.parse(urlencode(form | {"contact[tags]": before}).encode())
+    (profile,) = normalize(record, STREAMS)
+    assert isinstance(profile, Profile)
+    assert profile.fields["tags"] == after
+    (silent,) = webhook.parse(urlencode(form).encode())
+    assert all("tags" not in fact.fields for fact in normalize(silent, STREAMS) if isinstance(fact, Profile))
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the vendors' samples (../shared) are not here")

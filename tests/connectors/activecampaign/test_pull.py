@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from app.domain.errors import BadCredentials
 from app.domain.ports import PullSource
 from app.domain.records import Page, Record
+from connectors.activecampaign.belongings import joined
 from connectors.activecampaign.pull import ActiveCampaignSource
 from connectors.activecampaign.rotation import MOST_ACTIVE, Rotation, from_cursor
 from tests.connectors.activecampaign.desk import NOW, Desk, full_page, instant_client, open_desk
@@ -221,6 +223,24 @@ def test_all_contacts_are_read_whatever_their_status_and_later_those_updated():
         updated = {str(one) for one in desk.account.leads if desk.account.updated_at(one) > since}
         assert 0 < len(updated) < len(desk.account.leads)
         assert {record.payload["id"] for record in later} == updated
+
+
+def test_the_tags_of_a_contact_are_unknown_where_the_account_does_not_tell_them():
+    assert joined([{"id": "1"}], {"contacts": []}) == [{"id": "1"}]
+    tagged = {"contactTags": [{"contact": "1", "tag": "9"}], "tags": []}
+    assert joined([{"id": "1"}, {"id": "2"}], tagged) == [{"id": "1", "tags": ""}, {"id": "2", "tags": ""}]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_table_the_account_does_not_show_is_named_and_comes_after_contacts_and_activities(status: int):
+    with StandIn(lambda _: Reply(status, {"message": "no"})) as server:
+        client = instant_client(server.url)
+        source = ActiveCampaignSource(client)
+        assert source.streams[:2] == ("contacts", "activities")
+        for stream in source.streams[2:]:
+            with pytest.raises(BadCredentials, match=f"activecampaign: {stream} are not shown"):
+                list(source.pull(stream, None, NOW))
+        client.close()
 
 
 def test_links_are_read_once_per_change_of_their_campaign(desk: Desk):

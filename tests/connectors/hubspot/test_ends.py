@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from connectors.hubspot.ends import ENDS, published_ends
+import connectors.hubspot
+from connectors.hubspot.ends import ENDS, paths_in_use, published_ends
 from connectors.hubspot.health import problems_told
+from connectors.hubspot.paths import API_VERSIONS, Paths
+from connectors.hubspot.vendor_package import VendorPackage
 
 SCOPES = {"what `check` asks of the token's scopes": date(2027, 9, 1)}
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MAIL_LOG = {"the mail log (email events v1)": date(2027, 9, 1)}
+
+
+WORKFLOWS = {"what `check` reads of the workflows (automation v4)": date(2027, 3, 30)}
+PACKAGED = {
+    "properties": "/properties/2026-09/contacts$",
+    "groups": "/properties/2026-09/contacts/groups",
+    "pipelines": "/pipelines/",
+    "owners": "/owners/",
+    "associations": "/associations/",
+}
+"""What we use of the vendor's package -> the path by which it is watched."""
 
 
 def names(version: str, *, enrols_by_v2: bool = False) -> dict[str, date]:
@@ -20,7 +38,12 @@ def names(version: str, *, enrols_by_v2: bool = False) -> dict[str, date]:
 
 
 def test_the_dated_version_has_its_own_end_beside_the_calls_without_a_dated_form():
-    assert names("2026-09") == {**SCOPES, **MAIL_LOG, "API version 2026-09": date(2028, 3, 1)}
+    assert names("2026-09") == {
+        **SCOPES,
+        **MAIL_LOG,
+        **WORKFLOWS,
+        "API version 2026-09": date(2028, 3, 1),
+    }
 
 
 def test_the_v2_enrolment_is_watched_where_a_workflow_uses_it():
@@ -31,9 +54,52 @@ def test_v3_ends_in_september_2027_and_its_associations_before():
     assert names("v3") == {
         **SCOPES,
         **MAIL_LOG,
+        **WORKFLOWS,
         "associations v4": date(2027, 3, 30),
         "the v3 API": date(2027, 9, 1),
     }
+
+
+class Watched(Paths):
+    """Paths that note which of them were asked for."""
+
+    asked: set[str] = set()  # noqa: RUF012 a slot cannot be written to a frozen one
+
+    def __getattribute__(self, name: str) -> Any:
+        Watched.asked.add(name)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("version", API_VERSIONS)
+def test_every_path_of_ours_is_watched_and_has_a_published_end(version: str):
+    Watched.asked.clear()
+    watched = paths_in_use(Watched(version), enrols_by_v2=True)
+    ours = {name for name in vars(Paths) if not name.startswith("_")} - {"api_version"}
+    assert ours <= Watched.asked
+    for path in watched:
+        assert [end for pattern, end in ENDS if re.search(pattern, path)], path
+
+
+def test_no_path_is_spelt_outside_the_file_whose_paths_are_watched():
+    folder = Path(next(iter(connectors.hubspot.__path__)))
+    spelt = [
+        (file.name, node.value)
+        for file in sorted(folder.glob("*.py"))
+        if file.name not in {"paths.py", "ends.py"}
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.search(r"/(v\d|20\d\d-\d\d)(/|$)", node.value)
+    ]
+    assert spelt == []
+
+
+def test_every_part_of_the_vendor_package_that_we_use_has_a_watched_path():
+    used = {name for name in vars(VendorPackage) if not name.startswith("_")}
+    assert used == set(PACKAGED)
+    watched = paths_in_use(Paths("2026-09"), enrols_by_v2=False)
+    for shape in PACKAGED.values():
+        assert [path for path in watched if re.search(shape, path)], shape
 
 
 def test_pipelines_v1_is_known_and_never_in_use():

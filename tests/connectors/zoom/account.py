@@ -29,6 +29,7 @@ ENDPOINTS = {
     "report_webinars_participants": r"/report/webinars/([^/]+)/participants",
     "report_webinars_polls": r"/report/webinars/([^/]+)/polls",
     "report_webinars_qa": r"/report/webinars/([^/]+)/qa",
+    "report_webinars_survey": r"/report/webinars/([^/]+)/survey",
 }
 OF_STREAM = {
     "webinars": "users_webinars",
@@ -36,6 +37,7 @@ OF_STREAM = {
     "participants": "report_webinars_participants",
     "polls": "report_webinars_polls",
     "questions": "report_webinars_qa",
+    "surveys": "report_webinars_survey",
 }
 NOT_READY = Reply(404, {"code": 3001, "message": "This webinar is not available or the ID is not valid."})
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadCredentials, TryLater
-from connectors.zoom.client import NotReady, TooOld, run_path
+from connectors.zoom.client import NotReady, Refused, TooOld, run_path
 from tests.connectors.stand_in import Asked, Reply
 from tests.connectors.zoom.account import Account, meant, zoom
 
@@ -97,8 +97,9 @@ def test_a_missing_scope_is_named():
         (404, None, NotReady),
         (400, 300, NotReady),
         (400, 12702, TooOld),
-        (400, 200, BadCredentials),
-        (403, None, BadCredentials),
+        (400, 200, Refused),
+        (400, 1010, Refused),
+        (403, None, Refused),
         (500, 1, TryLater),
     ],
 )

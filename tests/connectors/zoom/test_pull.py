@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import BadCredentials, TryLater
+from app.domain.errors import BadCredentials, PartlyRead, TryLater
+from app.domain.records import Page
+from connectors.zoom import reports
 from connectors.zoom.pull import ZoomSource
+from connectors.zoom.scopes import SCOPES
 from tests.connectors.stand_in import Asked, Reply
 from tests.connectors.zoom.account import HELD, NOT_READY, NOW, OF_STREAM, Account, source, zoom
 from tests.contracts.pull_source import PullSourceContract
@@ -142,7 +145,7 @@ def test_a_report_is_final_a_day_after_the_end():
 BROKEN = Reply(500, {"code": 500, "message": "Something went wrong."})
 
 
-@pytest.mark.parametrize("stream", ["participants", "polls", "questions"])
+@pytest.mark.parametrize("stream", ["participants", "polls", "questions", "surveys"])
 def test_a_report_that_always_fails_keeps_no_other_from_being_read(stream):
     with source(only(OF_STREAM[stream], HELD, BROKEN)) as made:
         pulled = made.pull(stream, None, NOW)
@@ -200,7 +203,7 @@ def test_each_question_asked_is_a_record():
     assert rows[1]["create_time"] == "2026-11-19T16:22:10Z"
 
 
-@pytest.mark.parametrize("stream", ["participants", "polls", "questions"])
+@pytest.mark.parametrize("stream", ["participants", "polls", "questions", "surveys"])
 def test_a_report_that_is_not_ready_stops_no_other_and_is_read_later(stream):
     rows, cursor = payloads(only(OF_STREAM[stream], HELD, NOT_READY), stream)
     assert rows
@@ -209,6 +212,106 @@ def test_a_report_that_is_not_ready_stops_no_other_and_is_read_later(stream):
     assert later
     assert {row["webinar_uuid"] for row in later} == {HELD}
     assert HELD in cursor["read"]
+
+
+def test_each_answer_to_a_survey_is_a_record_and_equal_ones_are_told_apart():
+    rows, _ = payloads(Account(), "surveys")
+    held = [row for row in rows if row["webinar_uuid"] == HELD]
+    assert [(row["email"], row["answer"], row["index"]) for row in held] == [
+        ("leo@example.org", "Muy claro, me gustaría ver una demo.", 0),
+        ("leo@example.org", "9", 0),
+        ("", "Bien", 0),
+        ("", "Bien", 1),
+    ]
+    assert "answer_details" not in held[0]
+
+
+def test_an_app_without_a_scope_for_surveys_asks_for_none():
+    narrow = " ".join(f"{one.narrow}:admin" for one in SCOPES)
+    with zoom(Account(scope=narrow)) as (client, server):
+        list(ZoomSource(client).pull("surveys", None, NOW))
+        assert not [one for one in server.asked if one.path.endswith("/survey")]
+        assert [problem.severity for problem in ZoomSource(client).check()] == ["warning"]
+
+
+def test_a_survey_that_never_comes_is_given_up_after_three_days():
+    account = only(OF_STREAM["surveys"], HELD, NOT_READY)
+    end = datetime.fromisoformat("2026-11-19T16:58:12+00:00")
+    for hours, given_up in ((71, False), (73, True)):
+        _, cursor = payloads(account, "surveys", now=end + timedelta(hours=hours))
+        assert (HELD in cursor["read"]) is given_up
+
+
+def wholes(account: Account, stream: str) -> dict[str, set[str]]:
+    """What each page that says so is all there is of, with the e-mails on it."""
+    with source(account) as made:
+        pages = [page for page in made.pull(stream, None, NOW) if page.replaces]
+    assert all(page.as_of == NOW for page in pages)
+    key = "user_email" if stream == "participants" else "email"
+    return {page.replaces: {str(r.payload.get(key)) for r in page.records} for page in pages}
+
+
+def test_a_report_of_several_pages_is_one_whole_that_replaces_what_its_run_held():
+    assert "ana.ruiz@example.com" in wholes(Account(), "participants")[HELD]
+    assert HELD in wholes(Account(), "surveys")
+
+
+def test_a_listing_of_registrants_is_all_who_are_registered_but_for_a_series():
+    assert wholes(Account(), "registrants").keys() == {"81000000001", "81000000002"}
+
+
+def test_an_empty_report_takes_nothing_away():
+    nothing = Reply(200, {"participants": [], "next_page_token": ""})
+    found = wholes(only(OF_STREAM["participants"], HELD, nothing), "participants")
+    assert HELD not in found
+    assert found
+
+
+def test_a_listing_too_long_to_be_held_at_once_takes_nothing_away(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reports, "LONGEST_WHOLE", 2)
+    rows, cursor = payloads(Account(), "participants")
+    assert len([row for row in rows if row["webinar_uuid"] == HELD]) == 5
+    assert HELD in cursor["read"]
+    assert HELD not in wholes(Account(), "participants")
+    assert counts(Account())[HELD] == (2, True)
+
+
+UNKNOWN = Reply(400, {"code": 1010, "message": "User does not belong to this account."})
+
+
+@pytest.mark.parametrize("stream", ["registrants", "participants", "polls", "questions", "surveys"])
+def test_what_zoom_refuses_of_one_webinar_stops_no_other_and_is_told_at_the_end(stream: str):
+    name = "81000000001" if stream == "registrants" else HELD
+    pages: list[Page] = []
+    told = "webinar 81000000001: refuses the call .400, code 1010"
+    with source(only(OF_STREAM[stream], name, UNKNOWN)) as made, pytest.raises(PartlyRead, match=told):
+        pages.extend(made.pull(stream, None, NOW))
+    read = {record.payload["webinar_id"] for page in pages for record in page.records}
+    assert read
+    assert "81000000001" not in read
+
+
+def test_a_host_without_a_licence_stops_no_other_host():
+    unlicensed = Reply(400, {"code": 200, "message": "Webinar plan is missing."})
+    account = Account(lambda at, of, asked: unlicensed if of == "other@example.com" else None)
+    hosts = ("other@example.com", "me")
+    with source(account, hosts) as made:
+        pulled = made.pull("webinars", None, NOW)
+        assert next(pulled).records
+        with pytest.raises(PartlyRead, match="host 1: the host has no webinar add-on"):
+            next(pulled)
+        assert list(made.pull("registrants", None, NOW)), "told once a round, by the first stream"
+        assert [problem.message.partition(":")[0] for problem in made.check()] == ["host 1"]
+    with source(account, hosts[:1]) as made, pytest.raises(BadCredentials, match="webinar add-on"):
+        list(made.pull("webinars", None, NOW))
+
+
+def test_a_webinar_whose_runs_are_refused_stops_no_other():
+    with source(only("past_webinars_instances", "81000000003", UNKNOWN)) as made:
+        pulled = made.pull("webinars", None, NOW)
+        assert {record.payload["topic"] for record in next(pulled).records} >= {"IA para pymes"}
+        with pytest.raises(PartlyRead, match="the runs of webinar 81000000003"):
+            next(pulled)
 
 
 def test_a_run_too_old_for_its_report_is_not_asked_about_again():
@@ -238,11 +341,17 @@ def test_a_report_is_read_again_until_it_is_complete():
 
 
 def test_a_report_cut_off_between_pages_is_read_again_from_its_start():
-    with source(Account()) as made:
-        pages = list(made.pull("participants", None, NOW))
-    halfway = next(page for page in pages if any(r.payload["webinar_uuid"] == HELD for r in page.records))
-    rows, _ = payloads(Account(), "participants", halfway.cursor)
-    assert len(rows) == 5
+    def instead(endpoint: str, name: str, asked: Asked) -> Reply | None:
+        second = endpoint == OF_STREAM["participants"] and name == HELD and "next_page_token" in asked.query
+        return BROKEN if second else None
+
+    with source(Account(instead)) as made:
+        pages = []
+        with pytest.raises(PartlyRead):
+            pages.extend(made.pull("participants", None, NOW))
+    assert not [r for page in pages for r in page.records if r.payload["webinar_uuid"] == HELD]
+    rows, _ = payloads(Account(), "participants", pages[-1].cursor)
+    assert [row["webinar_uuid"] for row in rows] == [HELD] * 5
 
 
 def test_an_expired_page_token_starts_the_listing_again():
@@ -294,8 +403,18 @@ def test_check_warns_while_zoom_is_away():
 
 
 def test_check_names_a_missing_scope():
-    with source(Account(scope="webinar:read:list_webinars:admin")) as made:
-        assert ["report:read" in problem.message for problem in made.check()] == [True]
+    narrow = [f"{one.narrow}:admin" for one in SCOPES]
+    panelists = narrow.pop(3)
+    with source(Account(scope=" ".join([*narrow, "report:read:webinar_survey:admin"]))) as made:
+        (problem,) = made.check()
+    assert (problem.severity, panelists in problem.message) == ("error", True)
+    assert not any(one in problem.message for one in narrow)
+
+
+@pytest.mark.parametrize("wide", ["webinar:read:admin report:read:admin", "webinar:read,report:read"])
+def test_an_older_apps_wide_scopes_stand_for_the_narrow_ones(wide: str):
+    with source(Account(scope=wide)) as made:
+        assert made.check() == []
 
 
 def test_check_is_one_call():

@@ -70,7 +70,11 @@ def _add_contacts(routes: Blueprint, account: ActiveCampaignAccount) -> None:
     @routes.get("/api/3/contacts")
     def contacts() -> Response:
         found = _wanted_contacts(account)
-        return _paged("contacts", found, lambda one: rows.contact_row(account, one, account.leads[one]))
+        offset, limit = _window()
+        page = found[offset : offset + limit]
+        shown = [rows.contact_row(account, one, account.leads[one]) for one in page]
+        included = rows.included(page, request.args.get("include", "").split(","))
+        return jsonify(contacts=shown, **included, meta={"total": str(len(found))})
 
     @routes.get("/api/3/contacts/<int:contact_id>")
     def contact(contact_id: int) -> Response:
@@ -84,9 +88,9 @@ def _add_contacts(routes: Blueprint, account: ActiveCampaignAccount) -> None:
             raise Refused(404, {"message": f"No Result found for Subscriber with id {contact_id}"})
         tables: dict[str, list[dict[str, Any]]] = {
             "contactLists": [rows.membership_row(account, contact_id)],
-            "contactTags": [{"contact": str(contact_id), "tag": "1", "id": str(contact_id), "links": {}}],
-            "contactAutomations": [],
-            "scoreValues": [],
+            "contactTags": [rows.belonging(contact_id, "contactTags")],
+            "contactAutomations": [rows.belonging(contact_id, "contactAutomations")],
+            "scoreValues": [rows.belonging(contact_id, "scoreValues")],
             "trackingLogs": [],
         }
         if table not in tables:
@@ -142,9 +146,7 @@ def _add_campaigns(routes: Blueprint, account: ActiveCampaignAccount) -> None:
 def _add_small_tables(routes: Blueprint, account: ActiveCampaignAccount) -> None:
     tables: dict[str, list[dict[str, Any]]] = {
         "lists": [{"id": str(LIST_ID), "name": "Webinars", "stringid": "webinars", "links": {}}],
-        "tags": [{"id": "1", "tag": "webinar", "tagType": "contact", "links": {}}],
-        "automations": [{"id": "1", "name": "Bienvenida", "status": "1", "links": {}}],
-        "scores": [{"id": "2", "name": "Interés", "reltype": "contact", "status": "1", "links": []}],
+        **rows.TABLES,
     }
     for label, items in tables.items():
         routes.add_url_rule(f"/api/3/{label}", label, partial(_paged, label, items, dict), methods=["GET"])

@@ -44,6 +44,33 @@ def contact_row(account: ActiveCampaignAccount, contact_id: int, lead: Lead) -> 
     }
 
 
+TABLES: dict[str, list[dict[str, Any]]] = {
+    "tags": [{"id": "1", "tag": "webinar", "tagType": "contact", "links": {}}],
+    "automations": [{"id": "1", "name": "Bienvenida", "status": "1", "links": {}}],
+    "scores": [{"id": "2", "name": "Interés", "reltype": "contact", "status": "1", "links": []}],
+}
+
+
+def belonging(contact_id: int, label: str) -> dict[str, Any]:
+    """The contact's one row of `label`: it is tagged, went through the automation and has a score."""
+    own = {"contact": str(contact_id), "id": str(contact_id), "links": {}}
+    of = {
+        "contactTags": {"tag": "1"},
+        "contactAutomations": {"automation": "1", "seriesid": "1", "status": "2"},
+        "scoreValues": {"score": "2", "scoreValue": str(contact_id % 100), "deal": None},
+    }
+    return own | of[label]
+
+
+def included(contact_ids: list[int], include: list[str]) -> dict[str, Any]:
+    """What `include` asks for beside a listing, as `contactTags.tag`: rows of contacts and what they name."""
+    body: dict[str, Any] = {}
+    for label, _, named in (asked.partition(".") for asked in include if asked):
+        body[label] = [belonging(contact_id, label) for contact_id in contact_ids]
+        body[f"{named}s"] = TABLES[f"{named}s"] if contact_ids else []
+    return body
+
+
 def membership_row(account: ActiveCampaignAccount, contact_id: int) -> dict[str, Any]:
     """The contact on the one list: status 1 active, 2 unsubscribed, 3 bounced."""
     happened = account.happened(contact_id)
