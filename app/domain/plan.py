@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from app.domain.brake import Limits, passed_limits
+from app.domain.brake import Limits, passed_limits, uses_of
 from app.domain.changes import (
     CANONICAL_ORDER,
     CLEAR,
@@ -62,12 +62,14 @@ def make_plan(
             changes += made
             withheld += kept_back
     ordered = tuple(sorted(changes, key=canonical_place))
+    uses = uses_of(ordered, current, past, mapping, limits)
     return Plan(
         changes=ordered,
         fingerprint=fingerprint(ordered, past.released_plans),
-        unsafe=tuple(passed_limits(ordered, desired, current, past, mapping, limits)),
+        unsafe=tuple(passed_limits(ordered, uses, past, limits)),
         counts=dict(Counter(type(change).__name__ for change in ordered)),
         withheld=tuple(sorted(withheld)),
+        uses=uses,
     )
 
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from app.domain.brake import SMALLEST_LIST, Limits
-from app.domain.changes import (
-    Contact,
-    CreateTask,
-    EnrolInWorkflow,
-    Plan,
-    SetupChange,
-)
+from app.domain.brake import LEAVES, SMALLEST_LIST, Limits
+from app.domain.changes import Contact, Plan, SetupChange
 from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
 from app.domain.edits import Memory
 from app.domain.errors import BadConfig, Fault
@@ -29,11 +23,9 @@ from app.pipeline.current import Current, before_images, read_current, remembere
 from app.pipeline.leads import load_leads
 from app.pipeline.release import gate_of, rules_of
 from app.services import Services
-from app.store import experiments, ledger, mirror, plans, switches
+from app.store import day_totals, experiments, ledger, mirror, plans, switches
 from app.store.experiments import Experiment
 from app.store.mirror import Waiting
-
-DAY = timedelta(hours=24)
 
 LARGEST_PLAN = 20_000
 """Leads considered in one plan: what a person can look at, and well under a minute of reading HubSpot."""
@@ -82,8 +74,7 @@ def show_plan(
             mirror.wait_everyone(conn, now)
         most = LARGEST_PLAN if with_setup else LARGEST_AHEAD if but else LARGEST_TURN
         waiting = mirror.waiting(conn, most, hot_only=hot_only, but=but)
-        part = most / LARGEST_PLAN if len(waiting) == most else 1.0
-        scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup, part=part)
+        scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)
     plan = _plan(services, scene, current.contacts, arms, setup, now)
@@ -100,9 +91,7 @@ def show_plan(
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What the store says of the leads that wait, before HubSpot is asked. `part` of the largest plan is the
-    most that this one may be where more leads wait, so that a fault cannot pass the limits piece by piece.
-    """
+    """What the store says of the leads that wait, before HubSpot is asked."""
 
     waiting: Sequence[Waiting]
     candidates: Sequence[Desired]
@@ -111,7 +100,6 @@ class _Scene:
     gate: Gate
     trial: Experiment | None
     known: Mapping[str, Contact]
-    part: float
 
 
 def _scene(
@@ -122,7 +110,6 @@ def _scene(
     *,
     enrol: bool,
     afresh: bool,
-    part: float,
 ) -> _Scene:
     person_ids = [row.person_id for row in waiting]
     mapping = services.mappings.hubspot
@@ -132,13 +119,13 @@ def _scene(
         for lead in load_leads(services, conn, person_ids[first : first + LOADED])
     ]
     held, memories = mirror.recall(conn, person_ids)
-    past = _past(services, conn, person_ids, memories, part, now)
+    past = _past(services, conn, person_ids, memories, now)
     gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
     candidates = [
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
     ]
     known = {} if afresh else remembered(services, conn, candidates, held, past, gate, now)
-    return _Scene(waiting, candidates, len(desired), past, gate, trial, known, part)
+    return _Scene(waiting, candidates, len(desired), past, gate, trial, known)
 
 
 def _plan(
@@ -155,7 +142,7 @@ def _plan(
         current,
         scene.past,
         services.mappings.hubspot,
-        _limits_for(limits_of(services), scene.part),
+        limits_of(services),
         now,
         gate=replace(scene.gate, arms=arms),
         setup=setup,
@@ -194,32 +181,25 @@ def limits_of(services: Services) -> Limits:
     return Limits(**{name: values[name] for name in Limits.__slots__})
 
 
-def _limits_for(limits: Limits, part: float) -> Limits:
-    """A plan that is one of many is held to its part of what has no limit by the day, too."""
-    new, joins = int(limits.max_new_contacts * part), int(limits.max_list_joins * part)
-    return replace(limits, max_new_contacts=new, max_list_joins=joins)
-
-
 def _past(
     services: Services,
     conn: sa.Connection,
     person_ids: Sequence[int],
     memories: Mapping[int, Memory],
-    part: float,
     now: datetime,
 ) -> Past:
+    used = day_totals.used(conn, now)
+    left = max((amount for name, amount in used.items() if name.startswith(LEAVES)), default=0)
     # A list so large that all these leads together could not empty it beyond the limit is not counted out.
     share = max(services.settings.write_back.max_list_leaves, 0.001)
-    largest = int(max(len(person_ids), SMALLEST_LIST) / share) + 1
+    largest = int(max(len(person_ids) + left, SMALLEST_LIST) / share) + 1
     enrolled, task_keys = ledger.done_once(conn, person_ids)
-    today = ledger.count_since(conn, now - DAY)
     return Past(
         frozenset(enrolled),
         frozenset(task_keys),
         released_plans=plans.count_released(conn),
-        population=int(mirror.count(conn) * part),
-        enrolments_today=today.get(EnrolInWorkflow.__name__, 0),
-        tasks_today=today.get(CreateTask.__name__, 0),
+        population=mirror.count(conn),
+        used_today=used,
         list_sizes=mirror.list_sizes(conn, managed_lists(services.mappings.hubspot), largest),
         memories=memories,
     )

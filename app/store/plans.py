@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.domain.changes import Plan
+from app.domain.changes import Plan, Use
 from app.store.change_rows import from_row, to_row
 from app.store.schema import ledger
 from app.store.schema import plan as table
@@ -65,6 +65,7 @@ def save(
         "before": dict(before),
         "undoes": undoes,
         "releases": releases,
+        "uses": {name: asdict(use) for name, use in plan.uses.items()},
     }
     statement = insert(table).values(row)
     conn.execute(
@@ -87,6 +88,7 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
             fingerprint=row["fingerprint"],
             unsafe=tuple(row["unsafe"]),
             counts=row["counts"],
+            uses={name: Use(**use) for name, use in row["uses"].items()},
         ),
         state=row["state"],
         made_at=row["made_at"],
@@ -95,6 +97,11 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
         undoes=row["undoes"],
         releases=row["releases"],
     )
+
+
+def hold_back(conn: sa.Connection, fingerprint: str, unsafe: Sequence[str]) -> None:
+    """A plan that was shown as safe waits for a person after all."""
+    conn.execute(sa.update(table).where(table.c.fingerprint == fingerprint).values(unsafe=list(unsafe)))
 
 
 def mark(conn: sa.Connection, fingerprint: str, state: str, at: datetime) -> None:

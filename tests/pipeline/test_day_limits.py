@@ -1,0 +1,86 @@
+"""What goes out while nobody looks counts towards the day's limits; what a person releases does not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.errors import UnsafePlan
+from app.pipeline import steps
+from app.pipeline.apply import apply_plan, writing
+from app.pipeline.write_back import Shown, show_plan
+from app.services import Services
+from app.store import day_totals, plans
+from tests.line import Town
+from tests.pipeline.test_current import everybody_better, settled_in
+from tests.pipeline.writes import carry_out, learn, written_first
+
+
+def used(services: Services) -> dict[str, float]:
+    with services.database.connect() as conn:
+        return day_totals.used(conn, services.clock())
+
+
+def a_new_contact_to_list(place: Town, services: Services) -> Shown:
+    """The unattended plan for a contact that is new in HubSpot."""
+    place.clock.move(minutes=1)
+    place.portal.add_contact({"email": "nueva@example.com", "jobtitle": "CEO"})
+    place.clock.move(minutes=1)
+    learn(services)
+    return show_plan(services, services.clock())
+
+
+def test_a_plan_that_a_person_released_takes_nothing_of_the_day(place: Town, living: Services) -> None:
+    assert written_first(living).uses
+    assert used(living) == {}
+
+
+def test_a_plan_that_nobody_looked_at_is_counted_once_however_often_it_is_interrupted(
+    place: Town, living: Services
+) -> None:
+    settled_in(place, living)
+    before = used(living)
+    everybody_better(living)
+    plan = show_plan(living, living.clock()).plan
+    with writing(living) as fence:
+        apply_plan(living, plan.fingerprint, fence, released=False, stop=lambda: True)
+    expected = {name: before.get(name, 0) + plan.uses[name].amount for name in plan.uses}
+    assert {name: used(living)[name] for name in plan.uses} == expected
+    assert "points more" in expected
+    while steps.write_back(living, living.clock()):
+        pass
+    assert {name: used(living)[name] for name in plan.uses} == expected
+
+
+def test_a_plan_is_judged_again_as_it_begins_by_what_went_out_since_it_was_made(
+    place: Town, living: Services
+) -> None:
+    written_first(living)
+    plan = a_new_contact_to_list(place, living).plan
+    assert plan.unsafe == ()
+    joins = plan.uses["AddToList"]
+    with living.database.begin() as conn:
+        day_totals.add(conn, {"AddToList": joins.most or 0}, living.clock())
+    before = place.portal.write_calls
+    with writing(living) as fence, pytest.raises(UnsafePlan, match="in the last 24 hours"):
+        apply_plan(living, plan.fingerprint, fence, released=False)
+    assert place.portal.write_calls == before
+    with living.database.connect() as conn:
+        waits = plans.last_waiting(conn)
+    assert waits is not None
+    assert waits.plan.unsafe
+    assert carry_out(living, plan).finished
+    assert used(living)["AddToList"] == joins.most
+
+
+def test_a_day_is_forgotten_when_its_last_hour_has_passed(database: sa.Engine) -> None:
+    at = datetime(2026, 11, 22, 9, 59, tzinfo=UTC)
+    with database.begin() as conn:
+        day_totals.add(conn, {"clears": 2.0}, at)
+        day_totals.add(conn, {"clears": 3.0, "band moves": 1.0}, at + timedelta(minutes=2))
+        assert day_totals.used(conn, at + timedelta(hours=24)) == {"clears": 5.0, "band moves": 1.0}
+        assert day_totals.used(conn, at + timedelta(hours=25)) == {"clears": 3.0, "band moves": 1.0}
+        day_totals.add(conn, {"clears": 1.0}, at + timedelta(hours=30))
+        assert conn.scalar(sa.text("SELECT count(*) FROM day_total")) == 1
