@@ -23,6 +23,10 @@ PLAN_LIFE = timedelta(hours=24)
 """After this a shown plan is stale: HubSpot has moved on, so make a new one."""
 
 
+UNDO = "undo of run"
+"""How the pause that an undo sets begins; the run's number follows."""
+
+
 @contextmanager
 def writing(services: Services) -> Iterator[int]:
     """The fencing number, while nobody else writes to HubSpot. Raises TryLater when somebody does already."""
@@ -86,7 +90,7 @@ def _begin(conn: sa.Connection, stored: StoredPlan, now: datetime) -> None:
     fingerprint = stored.plan.fingerprint
     plans.mark(conn, fingerprint, "applying", now)
     if stored.undoes is not None:  # else the next turn would write it all again
-        switches.turn(conn, "paused", f"undo of run {stored.undoes}", now)
+        switches.turn(conn, "paused", f"{UNDO} {stored.undoes}", now)
         plans.stop(conn, stored.undoes, but=fingerprint)
     if stored.releases is not None:
         switches.turn(conn, "released_rules", stored.releases, now)

@@ -53,6 +53,14 @@ def write_turn(services: Services, now: datetime) -> list[str]:
     return ["write_back"] if more else []
 
 
+def write_hot(services: Services, fence: int, now: datetime) -> None:
+    """Write those whom webhooks spoke of, between two lots of a plan of whoever is `writing` with `fence`.
+    Raises UnsafePlan when their plan waits for a person.
+    """
+    with recorded(services, "write_back", now) as (run_id, report):
+        _Turn(services, fence, run_id, report, out_of_time(services)).write_current(now)
+
+
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """One turn of writing: under which fencing number, for which run, until it has lasted long enough."""
