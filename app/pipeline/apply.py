@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -17,11 +17,7 @@ from app.pipeline.lots import WRITER_WAIT, Applied, Lot, Sending, lots_of, peopl
 from app.services import Services
 from app.store import day_totals, ledger, mirror, plans, switches
 from app.store.mirror import Waiting
-from app.store.plans import StoredPlan
-
-PLAN_LIFE = timedelta(hours=24)
-"""After this a shown plan is stale: HubSpot has moved on, so make a new one."""
-
+from app.store.plans import PLAN_LIFE, StoredPlan
 
 UNDO = "undo of run"
 """How the pause that an undo sets begins; the run's number follows."""

@@ -110,8 +110,10 @@ class _Turn:
         """Carry out a plan just made. Did it come to its end?"""
         plan, result = shown.plan, self.report.result
         self.report.empty = self.report.empty and not (shown.leads or plan.changes)
-        result |= {"leads": result.get("leads", 0) + shown.leads, "plan": plan.fingerprint}
+        result |= {"leads": result.get("leads", 0) + shown.leads, "plan": shown.waits or plan.fingerprint}
         _count_in(result, "counts", plan.counts)
+        if shown.waits:
+            raise UnsafePlan(shown.waits, plan.unsafe)
         if not plan.changes:
             return True
         return self._apply(plan.fingerprint, released=False, give_way=give_way, until=until)

@@ -55,7 +55,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
 def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
     """What stops or stands still, and what a person must decide."""
     yield from _held_up(conn, services, now)
-    yield from _for_a_person(conn, services)
+    yield from _for_a_person(conn, services, now)
     yield from _of_another_release(conn, services)
     yield from count_problems(conn, services)
 
@@ -88,14 +88,14 @@ def _held_up(conn: sa.Connection, services: Services, now: datetime) -> Iterator
             yield Problem("warning", name, message)
 
 
-def _for_a_person(conn: sa.Connection, services: Services) -> Iterator[Problem]:
+def _for_a_person(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
     if paused := switches.read(conn, "paused"):
         message = f"paused since {paused.set_at:%Y-%m-%d %H:%M} UTC ({paused.value}): python -m jobs resume"
         yield Problem("warning", "writes", message)
     if not release.is_released(conn, services) and plans.count_released(conn):
         message = "are new: nobody is enrolled or tasked by them before python -m jobs write_back --enrol"
         yield Problem("warning", "rules", message)
-    stored = plans.last_waiting(conn)
+    stored = plans.last_waiting(conn, now)
     if stored is not None and stored.plan.unsafe:
         reasons = "; ".join(stored.plan.unsafe)
         message = f"{stored.plan.fingerprint} waits for you ({reasons}): python -m jobs write_back"

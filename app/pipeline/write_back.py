@@ -42,11 +42,14 @@ LOADED = 500
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A plan as shown: its changes, and how many leads were looked at."""
+    """A plan as shown: its changes, and how many leads were looked at. `waits` is the fingerprint of the plan
+    that waits for a person in place of this one, which was not kept.
+    """
 
     plan: Plan
     leads: int
     more: bool
+    waits: str = ""
 
 
 def show_plan(
@@ -65,7 +68,9 @@ def show_plan(
     `with_setup` is for a person: it also looks for properties and lists that the portal lacks, and reads all
     contacts anew. `enrol` looks at everybody and includes the enrolments and tasks that rules not yet
     released would bring; carrying that plan out releases them. `but` are people who are in another plan just
-    now. Raises BadConfig when the portal cannot hold what we write.
+    now. With `run_id` nobody looks: then a plan that has to wait is not kept while another one waits, which
+    was told; what it holds is planned anew after that one. Raises BadConfig when the portal cannot hold what
+    we write.
     """
     destination = destination_of(services)
     setup = _missing_setup(services, destination) if with_setup else []
@@ -82,11 +87,13 @@ def show_plan(
         if scene.trial is not None:
             experiments.assign(conn, scene.trial.id, arms, now)
         releases = rules_of(services) if enrol else None
-        _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases)
+        waits = _waits_already(conn, plan, now, whole=not hot_only) if run_id is not None else ""
+        if not waits:
+            _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases)
         _drop_quiet(conn, plan, scene)
         _remember(conn, plan, scene, current, now)
         _note_edits(conn, plan, scene, current.contacts)
-    return Shown(plan, scene.leads, more=len(scene.waiting) == most)
+    return Shown(plan, scene.leads, more=len(scene.waiting) == most, waits=waits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +223,17 @@ def _may_need_write(item: Desired, held: Contact | None, past: Past, services: S
         or any((item.lead.person_id, workflow.key) not in past.enrolled for workflow in item.workflows)
         or any(task.key not in past.task_keys for task in item.tasks)
     )
+
+
+def _waits_already(conn: sa.Connection, plan: Plan, now: datetime, *, whole: bool) -> str:
+    """The fingerprint of the plan that was told to wait, if this one has to wait as well. One for everybody
+    that need not wait ends the waiting.
+    """
+    if plan.unsafe:
+        return plans.told_waiting(conn, now) or ""
+    if whole:
+        plans.waits_no_more(conn)
+    return ""
 
 
 def _keep(

@@ -68,7 +68,7 @@ def test_a_plan_is_judged_again_as_it_begins_by_what_went_out_since_it_was_made(
         apply_plan(living, plan.fingerprint, fence, released=False)
     assert place.portal.write_calls == before
     with living.database.connect() as conn:
-        waits = plans.last_waiting(conn)
+        waits = plans.last_waiting(conn, living.clock())
     assert waits is not None
     assert waits.plan.unsafe
     assert carry_out(living, plan).finished
