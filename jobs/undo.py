@@ -10,7 +10,7 @@ from app.services import Services
 from app.store import ledger
 from app.wiring import open_services
 from jobs.console import Console
-from jobs.write_back import carry_out, describe
+from jobs.write_back import as_report, carry_out, describe
 
 NAME = "undo"
 HELP = "Show the way back from what a run wrote to HubSpot; --apply FINGERPRINT takes it and pauses writes."
@@ -57,13 +57,7 @@ def _show(services: Services, run_id: int, console: Console) -> int:
     if plan.changes:
         console.line("Applying it pauses unattended writes; python -m jobs resume lets them go on.")
     if console.as_json:
-        console.report(
-            {
-                "fingerprint": plan.fingerprint if plan.changes else None,
-                "counts": dict(plan.counts),
-                "remains": dict(shown.remains),
-            }
-        )
+        console.report(as_report(plan) | {"remains": dict(shown.remains)})
     return 0
 
 

@@ -10,10 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 from app.domain.bill import tell_bill
-from app.domain.changes import Change, Plan
+from app.domain.changes import Change, CreateTask, EnrolInWorkflow, Plan
 from app.pipeline.bill import forecast_bill
 from app.pipeline.by_hand import release_plan
 from app.pipeline.lots import Applied
+from app.pipeline.release_total import ReleaseTotal, count_release
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import mirror
@@ -53,25 +54,46 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
     if not plan.changes:
         console.line("Nothing to write: HubSpot holds what it should.")
     forecast = forecast_bill(services, plan)
+    total = count_release(services, services.clock()) if enrol else None
     listed = services.mappings.hubspot.mailability.list_name
     bill = tell_bill(forecast, listed) if forecast else ()
-    for line in (*describe(plan), *_kept_back(plan), *bill, *_rest(services, shown)):
+    release = _tell_release(total, plan) if total else ()
+    for line in (*describe(plan), *_kept_back(plan), *bill, *release, *_rest(services, shown)):
         console.line(line)
     if console.as_json:
         console.report(
             {
-                "fingerprint": plan.fingerprint if plan.changes else None,
+                **as_report(plan),
                 "leads": shown.leads,
                 "more": shown.more,
-                "changes": len(plan.changes),
+                "would_send": asdict(total) if total else None,
                 "bill": asdict(forecast) | {"would_be": forecast.would_be} if forecast else None,
-                "counts": dict(plan.counts),
-                "unsafe": list(plan.unsafe),
-                "withheld": dict(Counter(item.reason for item in plan.withheld)),
-                "samples": {kind: [asdict(item) for item in items] for kind, items in _samples(plan).items()},
             }
         )
     return 0
+
+
+def as_report(plan: Plan) -> dict[str, Any]:
+    """A plan as JSON: what `describe` says, with its samples in full."""
+    return {
+        "fingerprint": plan.fingerprint if plan.changes else None,
+        "changes": len(plan.changes),
+        "counts": dict(plan.counts),
+        "unsafe": list(plan.unsafe),
+        "withheld": dict(Counter(item.reason for item in plan.withheld)),
+        "samples": {kind: [asdict(item) for item in items] for kind, items in _samples(plan).items()},
+    }
+
+
+def _tell_release(total: ReleaseTotal, plan: Plan) -> Iterator[str]:
+    """What everybody would get, of which one plan shows a part."""
+    here, tasks = (plan.counts.get(kind.__name__, 0) for kind in (EnrolInWorkflow, CreateTask))
+    yield (
+        f"Releasing these rules would send {total.enrolments:,} enrolments and {total.tasks:,} tasks in all; "
+        f"this plan has {here:,} and {tasks:,}. The rest follows plan by plan, within [write_back]'s limits."
+    )
+    if total.unread:
+        yield f"{total.unread:,} of these leads were not read from HubSpot yet: counted as the sync saw them."
 
 
 def _rest(services: Services, shown: Shown) -> Iterator[str]:
