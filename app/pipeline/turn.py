@@ -112,6 +112,7 @@ class _Turn:
         self.report.empty = self.report.empty and not (shown.leads or plan.changes)
         result |= {"leads": result.get("leads", 0) + shown.leads, "plan": shown.waits or plan.fingerprint}
         _count_in(result, "counts", plan.counts)
+        _count_in(result, "withheld", Counter(item.reason for item in plan.withheld))
         if shown.waits:
             raise UnsafePlan(shown.waits, plan.unsafe)
         if not plan.changes:

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from app.domain.bill import tell_standing
 from app.domain.changes import Problem
 from app.pipeline import release, steps
+from app.pipeline.bill import bill_now
 from app.pipeline.counts import count_problems, counts_now
 from app.services import Services
 from app.store import (
@@ -45,6 +47,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "leads waiting for a write": mirror.count_waiting(conn),
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
         "experiment": _experiment(conn),
+        "marketing contacts": tell_standing(bill_now(services, conn)),
         "jobs": job_rows.count_by_state(conn),
         "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
         "counted": counts_now(conn, services),

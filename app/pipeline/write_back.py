@@ -19,6 +19,7 @@ from app.domain.past import Past
 from app.domain.plan import make_plan
 from app.domain.portal import managed_lists
 from app.domain.ports import Destination
+from app.pipeline.bill import held_by_bill
 from app.pipeline.current import Current, before_images, read_current, remembered
 from app.pipeline.leads import load_leads
 from app.pipeline.release import gate_of, rules_of
@@ -86,13 +87,11 @@ def show_plan(
     with services.database.begin() as conn:
         if scene.trial is not None:
             experiments.assign(conn, scene.trial.id, arms, now)
-        releases = rules_of(services) if enrol else None
         waits = _waits_already(conn, plan, now, whole=not hot_only) if run_id is not None else ""
         if not waits:
+            releases = rules_of(services) if enrol else None
             _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases)
-        _drop_quiet(conn, plan, scene)
-        _remember(conn, plan, scene, current, now)
-        _note_edits(conn, plan, scene, current.contacts)
+        _note(conn, plan, scene, current, now)
     return Shown(plan, scene.leads, more=len(scene.waiting) == most, waits=waits)
 
 
@@ -144,7 +143,7 @@ def _plan(
     now: datetime,
 ) -> Plan:
     arms = {**scene.gate.arms, **{item.person_id: item.arm for item in new_arms}}
-    return make_plan(
+    plan = make_plan(
         scene.candidates,
         current,
         scene.past,
@@ -155,6 +154,7 @@ def _plan(
         setup=setup,
         create_contacts=services.settings.hubspot.create_contacts,
     )
+    return held_by_bill(services, plan)
 
 
 def _new_arms(scene: _Scene, current: Mapping[str, Contact], services: Services) -> list[Assignment]:
@@ -261,6 +261,13 @@ def _keep(
 
 def _changing(plan: Plan) -> set[int]:
     return {getattr(change, "person_id", 0) for change in plan.changes} - {0}
+
+
+def _note(conn: sa.Connection, plan: Plan, scene: _Scene, current: Current, now: datetime) -> None:
+    """What was learnt while the plan was made."""
+    _drop_quiet(conn, plan, scene)
+    _remember(conn, plan, scene, current, now)
+    _note_edits(conn, plan, scene, current.contacts)
 
 
 def _drop_quiet(conn: sa.Connection, plan: Plan, scene: _Scene) -> None:

@@ -24,7 +24,7 @@ def add(conn: sa.Connection, amounts: Mapping[str, float], at: datetime) -> None
     """Count what is let through now, by the name of its limit; what no day holds any more is cleared."""
     if amounts:
         names = sorted(amounts)
-        conn.execute(ADD, {"at": at, "names": names, "amounts": [amounts[name] for name in names]})
+        conn.execute(ADD, {"at": at, "names": names, "amounts": [float(amounts[name]) for name in names]})
         conn.execute(sa.delete(table).where(table.c.hour <= at - DAY - HOUR))
 
 

@@ -79,7 +79,7 @@ def test_a_day_is_forgotten_when_its_last_hour_has_passed(database: sa.Engine) -
     at = datetime(2026, 11, 22, 9, 59, tzinfo=UTC)
     with database.begin() as conn:
         day_totals.add(conn, {"clears": 2.0}, at)
-        day_totals.add(conn, {"clears": 3.0, "band moves": 1.0}, at + timedelta(minutes=2))
+        day_totals.add(conn, {"clears": 3, "band moves": 1.0}, at + timedelta(minutes=2))
         assert day_totals.used(conn, at + timedelta(hours=24)) == {"clears": 5.0, "band moves": 1.0}
         assert day_totals.used(conn, at + timedelta(hours=25)) == {"clears": 3.0, "band moves": 1.0}
         day_totals.add(conn, {"clears": 1.0}, at + timedelta(hours=30))
