@@ -14,7 +14,7 @@ class Past:
     population: the leads HubSpot shows a score of ours for.
 
     `used_today` is what plans that nobody looked at took of each limit in the last 24 hours, `list_sizes` are
-    the members of each list of ours, `memories` what we remember of a contact, by person.
+    the members of lists of ours, `memories` what we remember of a contact, by person.
     """
 
     enrolled: frozenset[tuple[int, str]]

@@ -62,15 +62,21 @@ def make_plan(
             changes += made
             withheld += kept_back
     ordered = tuple(sorted(changes, key=canonical_place))
-    uses = uses_of(ordered, current, past, mapping, limits)
-    return Plan(
+    plan = Plan(
         changes=ordered,
         fingerprint=fingerprint(ordered, past.released_plans, stamps_of(mapping)),
-        unsafe=tuple(passed_limits(ordered, uses, past, limits)),
         counts=dict(Counter(type(change).__name__ for change in ordered)),
         withheld=tuple(sorted(withheld)),
-        uses=uses,
     )
+    return braked(plan, current, past, mapping, limits)
+
+
+def braked(
+    plan: Plan, current: Mapping[str, Contact], past: Past, mapping: HubSpotMapping, limits: Limits
+) -> Plan:
+    """The plan with what it takes of the day's limits, and with every limit it passes."""
+    uses = uses_of(plan.changes, current, past, mapping, limits)
+    return replace(plan, uses=uses, unsafe=tuple(passed_limits(plan.changes, uses, past, limits)))
 
 
 def _lead_plan(

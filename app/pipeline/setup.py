@@ -14,9 +14,9 @@ from app.domain.gate import Gate
 from app.domain.past import Past
 from app.domain.plan import make_plan
 from app.pipeline.apply import apply_plan, writing
+from app.pipeline.limits import limits_of
 from app.pipeline.run_record import recorded
 from app.pipeline.vendor_checkup import note_portal, portal_problems
-from app.pipeline.write_back import limits_of
 from app.services import Services
 from app.store import plans
 

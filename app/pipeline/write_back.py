@@ -8,7 +8,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from app.domain.brake import LEAVES, SMALLEST_LIST, Limits
 from app.domain.changes import Contact, Plan, SetupChange
 from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
 from app.domain.edits import Memory
@@ -22,6 +21,7 @@ from app.domain.ports import Destination
 from app.pipeline.bill import held_by_bill
 from app.pipeline.current import Current, before_images, read_current, remembered
 from app.pipeline.leads import load_leads
+from app.pipeline.limits import held_by_lists, limits_of
 from app.pipeline.release import gate_of, rules_of
 from app.services import Services
 from app.store import day_totals, experiments, ledger, mirror, plans, switches
@@ -125,7 +125,7 @@ def _scene(
         for lead in load_leads(services, conn, person_ids[first : first + LOADED])
     ]
     held, memories = mirror.recall(conn, person_ids)
-    past = _past(services, conn, person_ids, memories, now)
+    past = _past(conn, person_ids, memories, now)
     gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
     candidates = [
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
@@ -154,7 +154,7 @@ def _plan(
         setup=setup,
         create_contacts=services.settings.hubspot.create_contacts,
     )
-    return held_by_bill(services, plan)
+    return held_by_bill(services, held_by_lists(services, plan, current, scene.past))
 
 
 def _new_arms(scene: _Scene, current: Mapping[str, Contact], services: Services) -> list[Assignment]:
@@ -182,32 +182,19 @@ def destination_of(services: Services) -> Destination:
     return services.destination
 
 
-def limits_of(services: Services) -> Limits:
-    """The brake as configured."""
-    values = services.settings.write_back.model_dump()
-    return Limits(**{name: values[name] for name in Limits.__slots__})
-
-
 def _past(
-    services: Services,
     conn: sa.Connection,
     person_ids: Sequence[int],
     memories: Mapping[int, Memory],
     now: datetime,
 ) -> Past:
-    used = day_totals.used(conn, now)
-    left = max((amount for name, amount in used.items() if name.startswith(LEAVES)), default=0)
-    # A list so large that all these leads together could not empty it beyond the limit is not counted out.
-    share = max(services.settings.write_back.max_list_leaves, 0.001)
-    largest = int(max(len(person_ids) + left, SMALLEST_LIST) / share) + 1
     enrolled, task_keys = ledger.done_once(conn, person_ids)
     return Past(
         frozenset(enrolled),
         frozenset(task_keys),
         released_plans=plans.count_released(conn),
         population=mirror.count(conn),
-        used_today=used,
-        list_sizes=mirror.list_sizes(conn, managed_lists(services.mappings.hubspot), largest),
+        used_today=day_totals.used(conn, now),
         memories=memories,
     )
 

@@ -8,14 +8,33 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.errors import UnsafePlan
-from app.pipeline import steps
+from app.pipeline import steps, write_back
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
-from app.store import day_totals, plans
+from app.store import day_totals, mirror, plans
 from tests.line import Town
 from tests.pipeline.test_current import everybody_better, settled_in
 from tests.pipeline.writes import carry_out, learn, written_first
+
+OUT_OF_BAND = sa.text("""
+    INSERT INTO score (person_id, value, band, method, engagement, receipt, scored_at, grid)
+    SELECT DISTINCT ON (person_id) person_id, value, 'warm', method, engagement, receipt, :at, grid
+    FROM score ORDER BY person_id, id DESC
+""")
+MEMBERS = sa.text("SELECT count(*) FROM mirror WHERE 'Savia: unqualified' = ANY(lists)")
+
+
+def everybody_out_of_band(services: Services) -> None:
+    """As by a fault: whatever band they were in, all are in another one."""
+    with services.database.begin() as conn:
+        conn.execute(OUT_OF_BAND, {"at": services.clock()})
+        mirror.wait_everyone(conn, services.clock())
+
+
+def write_all(services: Services) -> None:
+    while steps.write_back(services, services.clock()):
+        pass
 
 
 def used(services: Services) -> dict[str, float]:
@@ -49,8 +68,7 @@ def test_a_plan_that_nobody_looked_at_is_counted_once_however_often_it_is_interr
     expected = {name: before.get(name, 0) + plan.uses[name].amount for name in plan.uses}
     assert {name: used(living)[name] for name in plan.uses} == expected
     assert "points more" in expected
-    while steps.write_back(living, living.clock()):
-        pass
+    write_all(living)
     assert {name: used(living)[name] for name in plan.uses} == expected
 
 
@@ -84,3 +102,19 @@ def test_a_day_is_forgotten_when_its_last_hour_has_passed(database: sa.Engine) -
         assert day_totals.used(conn, at + timedelta(hours=25)) == {"clears": 3.0, "band moves": 1.0}
         day_totals.add(conn, {"clears": 1.0}, at + timedelta(hours=30))
         assert conn.scalar(sa.text("SELECT count(*) FROM day_total")) == 1
+
+
+def test_leads_that_leave_a_list_one_by_one_stop_at_its_share(
+    place: Town, living: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled_in(place, living)
+    monkeypatch.setattr(write_back, "LARGEST_TURN", 2)
+    everybody_out_of_band(living)
+    with living.database.connect() as conn:
+        (before,) = conn.execute(MEMBERS).one()
+    with pytest.raises(UnsafePlan, match="max_list_leaves is 50%"):
+        write_all(living)
+    with living.database.connect() as conn:
+        (after,) = conn.execute(MEMBERS).one()
+    assert before > 10
+    assert before / 2 <= after < before
