@@ -74,7 +74,7 @@ class Schedule(Section):
 
 
 class WriteBack(Section):
-    """`[write_back]`: the brake. Counts are per plan or rolling day, shares are of the leads concerned."""
+    """`[write_back]`: the brake. Counts are per plan or rolling day, shares are per rolling day."""
 
     unattended: bool = True
     max_new_contacts: Count = 200
@@ -83,6 +83,8 @@ class WriteBack(Section):
     max_tasks: Count = 50
     max_enrolments_per_day: Count = 500
     max_tasks_per_day: Count = 200
+    max_new_contacts_share: Share = 0.05
+    max_list_joins_share: Share = 0.3
     max_band_moves: Share = 0.2
     max_clears: Share = 0.05
     max_list_leaves: Share = 0.5

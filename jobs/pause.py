@@ -1,4 +1,4 @@
-"""Stop every write to HubSpot that nobody asked for by hand."""
+"""Stop every write to HubSpot, but for what somebody asks for by hand from now on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.wiring import open_services
 from jobs.console import Console
 
 NAME = "pause"
-HELP = "Stop unattended writes to HubSpot at the next lot; everything else goes on. See resume."
+HELP = "Stop writes to HubSpot at the next lot, a released plan's too; everything else goes on. See resume."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Returns 0; a plan that is being applied stops after its current lot and goes on after resume."""
     with open_services(os.environ) as services, services.database.begin() as conn:
+        switches.clear(conn, "paused")  # said anew, it stops what was begun by hand during an earlier pause
         switches.turn(conn, "paused", args.reason, services.clock())
+    console.line("A plan that is under way stops after the calls that are being made.")
     console.line("Unattended writes to HubSpot are paused. python -m jobs resume lets them go on.")
     return 0

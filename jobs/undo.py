@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
-from app.pipeline.apply import apply_plan, writing
-from app.pipeline.run_record import recorded
 from app.pipeline.undo import show_undo
 from app.services import Services
 from app.store import ledger
 from app.wiring import open_services
 from jobs.console import Console
-from jobs.write_back import describe
+from jobs.write_back import as_report, carry_out, describe
 
 NAME = "undo"
 HELP = "Show the way back from what a run wrote to HubSpot; --apply FINGERPRINT takes it and pauses writes."
@@ -28,12 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Returns 0 for a way back shown or taken in full, 1 when HubSpot refused some of it."""
+    """Returns 0 for a way back shown or taken in full, 1 when HubSpot refused some or a pause stopped it."""
     with open_services(os.environ) as services:
         if args.run_id is None:
             return _list_runs(services, console)
         if args.apply:
-            return _apply(services, args.apply, console)
+            return _apply(services, args.run_id, args.apply, console)
         return _show(services, args.run_id, console)
 
 
@@ -59,20 +57,11 @@ def _show(services: Services, run_id: int, console: Console) -> int:
     if plan.changes:
         console.line("Applying it pauses unattended writes; python -m jobs resume lets them go on.")
     if console.as_json:
-        console.report(
-            {
-                "fingerprint": plan.fingerprint if plan.changes else None,
-                "counts": dict(plan.counts),
-                "remains": dict(shown.remains),
-            }
-        )
+        console.report(as_report(plan) | {"remains": dict(shown.remains)})
     return 0
 
 
-def _apply(services: Services, fingerprint: str, console: Console) -> int:
-    with writing(services) as fence, recorded(services, "undo", services.clock()) as (run_id, report):
-        applied = apply_plan(services, fingerprint, fence, released=True, run_id=run_id)
-        report.result = applied.told(run_id)
-    console.report(report.result)
+def _apply(services: Services, undone: int, fingerprint: str, console: Console) -> int:
+    applied = carry_out(services, f"{NAME} {undone}", fingerprint, console)
     console.line("Unattended writes are paused: python -m jobs resume lets them go on.")
-    return 1 if applied.rejected else 0
+    return 1 if applied.rejected or not applied.finished else 0

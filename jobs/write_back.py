@@ -10,10 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 from app.domain.bill import tell_bill
-from app.domain.changes import Change, Plan
-from app.pipeline.apply import apply_plan, writing
+from app.domain.changes import Change, CreateTask, EnrolInWorkflow, Plan
 from app.pipeline.bill import forecast_bill
-from app.pipeline.run_record import recorded
+from app.pipeline.by_hand import release_plan
+from app.pipeline.lots import Applied
+from app.pipeline.release_total import ReleaseTotal, count_release
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import mirror
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Returns 0 for a plan shown or applied in full, 1 when HubSpot refused some of it."""
+    """Returns 0 for a plan shown or applied in full, 1 when HubSpot refused some or a pause stopped it."""
     with open_services(os.environ) as services:
         if args.apply:
             return _apply(services, args.apply, console)
@@ -53,25 +54,46 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
     if not plan.changes:
         console.line("Nothing to write: HubSpot holds what it should.")
     forecast = forecast_bill(services, plan)
+    total = count_release(services, services.clock()) if enrol else None
     listed = services.mappings.hubspot.mailability.list_name
     bill = tell_bill(forecast, listed) if forecast else ()
-    for line in (*describe(plan), *_kept_back(plan), *bill, *_rest(services, shown)):
+    release = _tell_release(total, plan) if total else ()
+    for line in (*describe(plan), *_kept_back(plan), *bill, *release, *_rest(services, shown)):
         console.line(line)
     if console.as_json:
         console.report(
             {
-                "fingerprint": plan.fingerprint if plan.changes else None,
+                **as_report(plan),
                 "leads": shown.leads,
                 "more": shown.more,
-                "changes": len(plan.changes),
+                "would_send": asdict(total) if total else None,
                 "bill": asdict(forecast) | {"would_be": forecast.would_be} if forecast else None,
-                "counts": dict(plan.counts),
-                "unsafe": list(plan.unsafe),
-                "withheld": dict(Counter(item.reason for item in plan.withheld)),
-                "samples": {kind: [asdict(item) for item in items] for kind, items in _samples(plan).items()},
             }
         )
     return 0
+
+
+def as_report(plan: Plan) -> dict[str, Any]:
+    """A plan as JSON: what `describe` says, with its samples in full."""
+    return {
+        "fingerprint": plan.fingerprint if plan.changes else None,
+        "changes": len(plan.changes),
+        "counts": dict(plan.counts),
+        "unsafe": list(plan.unsafe),
+        "withheld": dict(Counter(item.reason for item in plan.withheld)),
+        "samples": {kind: [asdict(item) for item in items] for kind, items in _samples(plan).items()},
+    }
+
+
+def _tell_release(total: ReleaseTotal, plan: Plan) -> Iterator[str]:
+    """What everybody would get, of which one plan shows a part."""
+    here, tasks = (plan.counts.get(kind.__name__, 0) for kind in (EnrolInWorkflow, CreateTask))
+    yield (
+        f"Releasing these rules would send {total.enrolments:,} enrolments and {total.tasks:,} tasks in all; "
+        f"this plan has {here:,} and {tasks:,}. The rest follows plan by plan, within [write_back]'s limits."
+    )
+    if total.unread:
+        yield f"{total.unread:,} of these leads were not read from HubSpot yet: counted as the sync saw them."
 
 
 def _rest(services: Services, shown: Shown) -> Iterator[str]:
@@ -135,12 +157,28 @@ def _one_line(change: Change) -> str:
     return text if len(text) <= 150 else text[:149] + "…"
 
 
+def carry_out(services: Services, command: str, fingerprint: str, console: Console) -> Applied:
+    """Carry out a plan that `command` showed, and say what came of it and how to go on."""
+    again = f"python -m jobs {command} --apply {fingerprint}"
+    try:
+        applied, run_id = release_plan(services, command.split(maxsplit=1)[0], fingerprint)
+    except KeyboardInterrupt:
+        console.error(
+            "Interrupted: the calls that were being made are over and written down. The worker goes on with "
+            f"the plan by itself, unless you pause it: python -m jobs pause. To go on at once: {again}"
+        )
+        raise
+    console.report(applied.told(run_id))
+    if not applied.finished:
+        console.error(
+            "Stopped by a pause before its end. python -m jobs resume lets the worker go on with it; "
+            f"to go on at once: {again}"
+        )
+    return applied
+
+
 def _apply(services: Services, fingerprint: str, console: Console) -> int:
-    now = services.clock()
-    with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
-        applied = apply_plan(services, fingerprint, fence, released=True, run_id=run_id)
-        report.result = applied.told(run_id)
-    console.report(report.result)
+    applied = carry_out(services, NAME, fingerprint, console)
     if applied.rejected:
         console.error("HubSpot refused some of it: python -m jobs explain EMAIL shows the reason for a lead")
-    return 1 if applied.rejected else 0
+    return 1 if applied.rejected or not applied.finished else 0

@@ -201,7 +201,7 @@ class Story:
             f'oauth_url = "{self.sandbox_url}/zoom/oauth/token"\n\n'
             # An hour's webinar is played in seconds: what would be many small plans is a few large ones.
             "[write_back]\nmax_enrolments = 400\nmax_tasks = 200\nmax_band_moves = 0.6\n"
-            "max_mean_score_move = 20.0\n"
+            "max_list_leaves = 0.9\nmax_mean_score_move = 20.0\n"
         )
         return path
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Forecast:
     """Marketing contacts now, leads who will lack the status alone once the plan is applied, and contacts it
     creates, which are non-marketing. `included` are those the subscription pays for, 0 where nobody said;
-    further ones are sold in packs of `pack`.
+    further ones are sold in packs of `pack`. `joining` is by how much the plan makes the list longer.
 
     Savia never sets the status: this is what it would come to if the marketer gave it to the whole list.
     """
@@ -20,6 +20,7 @@ class Forecast:
     created: int
     included: int
     pack: int
+    joining: int = 0
 
     @property
     def would_be(self) -> int:
@@ -36,9 +37,23 @@ class Forecast:
         """The contacts that would have to be paid for."""
         return self._tier_of(self.would_be)
 
+    @property
+    def raised_by_joining(self) -> bool:
+        """Would those who join the list raise the tier, beyond what those on it would raise it to?"""
+        before = self._tier_of(self.would_be - self.joining)
+        return self.included > 0 and self.next_tier > before
+
     def _tier_of(self, contacts: int) -> int:
         beyond = max(0, contacts - self.included)
         return self.included + -(-beyond // self.pack) * self.pack
+
+
+def tell_standing(forecast: Forecast) -> str:
+    """Where the bill stands with everybody who is on the list now, in one line for `check`."""
+    words = f"{forecast.marketing:,} now, {forecast.would_be:,} with all on the list"
+    if not forecast.included:
+        return f"{words}; the tier is not known: set [hubspot] marketing_contacts"
+    return f"{words}; tier {forecast.tier:,}, then {forecast.next_tier:,}"
 
 
 def tell_bill(forecast: Forecast, list_name: str) -> Iterator[str]:

@@ -203,12 +203,25 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What a plan takes of one limit of the day: `amount`, of the `most` that a day may let through while
+    nobody looks; None where nothing is judged. `words` say what the amount is, `setting` where the limit
+    stands.
+    """
+
+    amount: float
+    most: float | None
+    words: str
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything one apply would do, in canonical order, with the limits it passes.
 
     `fingerprint` covers the changes alone: the same changes have the same one. `unsafe` lists the limits
     that were passed, empty when unattended apply is allowed. `counts` is changes by kind, `withheld` what is
-    kept back from leads.
+    kept back from leads, `uses` what it takes of the day's limits, by name.
     """
 
     changes: tuple[Change, ...]
@@ -216,6 +229,7 @@ class Plan:
     unsafe: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     withheld: tuple[Withheld, ...] = ()
+    uses: Mapping[str, Use] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

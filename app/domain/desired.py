@@ -187,10 +187,15 @@ def make_desired(lead: LeadState, mapping: HubSpotMapping, now: datetime) -> Des
     )
 
 
+def task_key(rule: TaskRule, person_id: int) -> str:
+    """The natural key of the one task that a rule ever makes for a lead."""
+    return f"{rule.key}:{person_id}"
+
+
 def _task(rule: TaskRule, lead: LeadState, now: datetime) -> Task:
     words = {"score": str(lead.score.value), "reasons": lead.texts.reasons}
     return Task(
-        key=f"{rule.key}:{lead.person_id}",
+        key=task_key(rule, lead.person_id),
         rule=rule,
         subject=rule.subject.format_map(words),
         body=rule.body.format_map(words),

@@ -13,15 +13,14 @@ class Past:
     """What was already done once and must not be done again, how many plans were ever released, and the
     population: the leads HubSpot shows a score of ours for.
 
-    Enrolments and tasks of today are those of the last 24 hours; `list_sizes` are the members of each list of
-    ours, `memories` what we remember of a contact, by person.
+    `used_today` is what plans that nobody looked at took of each limit in the last 24 hours, `list_sizes` are
+    the members of lists of ours, `memories` what we remember of a contact, by person.
     """
 
     enrolled: frozenset[tuple[int, str]]
     task_keys: frozenset[str]
     released_plans: int
     population: int
-    enrolments_today: int = 0
-    tasks_today: int = 0
+    used_today: Mapping[str, float] = field(default_factory=dict)
     list_sizes: Mapping[str, int] = field(default_factory=dict)
     memories: Mapping[int, Memory] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from app.domain.brake import Limits, passed_limits
+from app.domain.brake import Limits, passed_limits, uses_of
 from app.domain.changes import (
     CANONICAL_ORDER,
     CLEAR,
@@ -62,13 +62,21 @@ def make_plan(
             changes += made
             withheld += kept_back
     ordered = tuple(sorted(changes, key=canonical_place))
-    return Plan(
+    plan = Plan(
         changes=ordered,
-        fingerprint=fingerprint(ordered, past.released_plans),
-        unsafe=tuple(passed_limits(ordered, desired, current, past, mapping, limits)),
+        fingerprint=fingerprint(ordered, past.released_plans, stamps_of(mapping)),
         counts=dict(Counter(type(change).__name__ for change in ordered)),
         withheld=tuple(sorted(withheld)),
     )
+    return braked(plan, current, past, mapping, limits)
+
+
+def braked(
+    plan: Plan, current: Mapping[str, Contact], past: Past, mapping: HubSpotMapping, limits: Limits
+) -> Plan:
+    """The plan with what it takes of the day's limits, and with every limit it passes."""
+    uses = uses_of(plan.changes, current, past, mapping, limits)
+    return replace(plan, uses=uses, unsafe=tuple(passed_limits(plan.changes, uses, past, limits)))
 
 
 def _lead_plan(
@@ -180,16 +188,29 @@ def _once_changes(item: Desired, past: Past, now: datetime) -> Iterator[Change]:
 _MOVES_WITH_THE_CLOCK = frozenset({"triggered_at", "due_at"})
 
 
-def _lasting(change: Change) -> dict[str, object]:
+_STAMPS = frozenset({"scored_at", "data_through", "sources_through"})
+
+
+def stamps_of(mapping: HubSpotMapping) -> frozenset[str]:
+    """The properties that only say when: each sync moves them, and no plan is made for them alone."""
+    return frozenset(item.name for item in mapping.properties if item.value in _STAMPS)
+
+
+def _lasting(change: Change, stamps: frozenset[str]) -> dict[str, object]:
     """Written out: `asdict` copies every value, which takes a quarter of a plan's time."""
-    return {name: getattr(change, name) for name in change.__slots__ if name not in _MOVES_WITH_THE_CLOCK}
+    fields = {name: getattr(change, name) for name in change.__slots__ if name not in _MOVES_WITH_THE_CLOCK}
+    if isinstance(change, SetProperties | CreateContact):
+        values = change.properties.items()
+        fields["properties"] = {name: value for name, value in values if name not in stamps}
+    return fields
 
 
-def fingerprint(changes: Iterable[Change], released_plans: int) -> str:
+def fingerprint(changes: Iterable[Change], released_plans: int, stamps: frozenset[str] = frozenset()) -> str:
     """Twelve characters that stand for exactly these changes, made after so many released plans.
 
-    Fields that only say "now" are left out: the same plan shown twice has one fingerprint.
+    Fields and properties (`stamps`) that only say "now" are left out: the same plan shown twice, and after a
+    sync that brought nothing new, has one fingerprint.
     """
-    rows = [[type(change).__name__, _lasting(change)] for change in changes]
+    rows = [[type(change).__name__, _lasting(change, stamps)] for change in changes]
     text = json.dumps([released_plans, rows], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

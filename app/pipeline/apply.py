@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
+from app.domain.brake import passed_today
 from app.domain.changes import Change
 from app.domain.errors import BadConfig, Fault, TryLater, UnsafePlan
 from app.pipeline.lots import WRITER_WAIT, Applied, Lot, Sending, lots_of, people_of
 from app.services import Services
-from app.store import ledger, mirror, plans, switches
+from app.store import day_totals, ledger, mirror, plans, switches
 from app.store.mirror import Waiting
-from app.store.plans import StoredPlan
+from app.store.plans import PLAN_LIFE, StoredPlan
 
-PLAN_LIFE = timedelta(hours=24)
-"""After this a shown plan is stale: HubSpot has moved on, so make a new one."""
+UNDO = "undo of run"
+"""How the pause that an undo sets begins; the run's number follows."""
 
 
 @contextmanager
@@ -43,20 +44,19 @@ def apply_plan(
     """Carry out the plan shown under `fingerprint`, or go on with it where it was interrupted.
 
     Call it while `writing`, with the number that gave. `released` says that a person approved the plan by its
-    fingerprint; without that one which passes a limit raises UnsafePlan. `stop` is asked between lots: the
-    plan then waits to be gone on with. Raises TryLater when HubSpot is away or another writer took over: what
-    was done stands in the ledger.
+    fingerprint, and takes nothing of the day's limits; without that one which passes a limit by now raises
+    UnsafePlan. `stop` is asked between lots: the plan then waits to be gone on with. Raises TryLater when
+    HubSpot is away or another writer took over: what was done stands in the ledger.
     """
     now = services.clock()
     with services.database.begin() as conn:
         stored = _runnable(plans.load(conn, fingerprint), fingerprint, now, released=released)
-        plans.mark(conn, fingerprint, "applying", now)
-        if stored.undoes is not None:  # else the next turn would write it all again
-            switches.turn(conn, "paused", f"undo of run {stored.undoes}", now)
-            plans.stop(conn, stored.undoes, but=fingerprint)
-        if stored.releases is not None:
-            switches.turn(conn, "released_rules", stored.releases, now)
+        passed = () if released else _take_of_the_day(conn, stored, now)
+        if not passed:
+            _begin(conn, stored, now)
         settled = ledger.settled_keys(conn, fingerprint)
+    if passed:
+        raise UnsafePlan(fingerprint, passed)
     sending = Sending(services, stored, fence, run_id, Applied(fingerprint))
     if not _carry_out(sending, [item for item in stored.plan.changes if item.key not in settled], stop):
         return sending.applied
@@ -65,6 +65,31 @@ def apply_plan(
         _consider_no_more(conn, stored)
     sending.applied.finished = True
     return sending.applied
+
+
+def _take_of_the_day(conn: sa.Connection, stored: StoredPlan, now: datetime) -> tuple[str, ...]:
+    """What a plan that nobody looked at lets through is counted as it begins. The limits that it passes
+    now: it may have been made while the one before it was carried out.
+    """
+    if stored.state != "shown":
+        return ()
+    uses = stored.plan.uses
+    passed = tuple(passed_today(uses, day_totals.used(conn, now)))
+    if passed:
+        plans.hold_back(conn, stored.plan.fingerprint, passed)
+    else:
+        day_totals.add(conn, {name: use.amount for name, use in uses.items()}, now)
+    return passed
+
+
+def _begin(conn: sa.Connection, stored: StoredPlan, now: datetime) -> None:
+    fingerprint = stored.plan.fingerprint
+    plans.mark(conn, fingerprint, "applying", now)
+    if stored.undoes is not None:  # else the next turn would write it all again
+        switches.turn(conn, "paused", f"{UNDO} {stored.undoes}", now)
+        plans.stop(conn, stored.undoes, but=fingerprint)
+    if stored.releases is not None:
+        switches.turn(conn, "released_rules", stored.releases, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,12 @@ class Applied:
     reasons: Counter[str] = field(default_factory=Counter)
     finished: bool = False
 
+    def add(self, later: Applied) -> None:
+        """What came of the same plan when it was gone on with."""
+        for name in ("done", "rejected", "superseded", "reasons"):
+            getattr(self, name).update(getattr(later, name))
+        self.finished = later.finished
+
     def told(self, run_id: int) -> dict[str, object]:
         """For the record of the run that did it, and for whoever asked for it."""
         counts = {name: dict(getattr(self, name)) for name in ("done", "rejected", "superseded", "reasons")}

@@ -18,6 +18,7 @@ from app.domain.ports import Destination, PortalCheck
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.checkup import database_problem
 from app.pipeline.delivery_checkup import delivery_problems
+from app.pipeline.limits import limits_of
 from app.pipeline.run_record import recorded
 from app.pipeline.vendor_checkup import (
     connection_problems,
@@ -27,7 +28,6 @@ from app.pipeline.vendor_checkup import (
     portal_problems,
     workflow_problems,
 )
-from app.pipeline.write_back import limits_of
 from app.services import Services
 from app.store import plans
 

@@ -53,6 +53,14 @@ def write_turn(services: Services, now: datetime) -> list[str]:
     return ["write_back"] if more else []
 
 
+def write_hot(services: Services, fence: int, now: datetime) -> None:
+    """Write those whom webhooks spoke of, between two lots of a plan of whoever is `writing` with `fence`.
+    Raises UnsafePlan when their plan waits for a person.
+    """
+    with recorded(services, "write_back", now) as (run_id, report):
+        _Turn(services, fence, run_id, report, out_of_time(services)).write_current(now)
+
+
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """One turn of writing: under which fencing number, for which run, until it has lasted long enough."""
@@ -102,8 +110,11 @@ class _Turn:
         """Carry out a plan just made. Did it come to its end?"""
         plan, result = shown.plan, self.report.result
         self.report.empty = self.report.empty and not (shown.leads or plan.changes)
-        result |= {"leads": result.get("leads", 0) + shown.leads, "plan": plan.fingerprint}
+        result |= {"leads": result.get("leads", 0) + shown.leads, "plan": shown.waits or plan.fingerprint}
         _count_in(result, "counts", plan.counts)
+        _count_in(result, "withheld", Counter(item.reason for item in plan.withheld))
+        if shown.waits:
+            raise UnsafePlan(shown.waits, plan.unsafe)
         if not plan.changes:
             return True
         return self._apply(plan.fingerprint, released=False, give_way=give_way, until=until)

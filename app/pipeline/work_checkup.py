@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from app.domain.bill import tell_standing
 from app.domain.changes import Problem
 from app.pipeline import release, steps
+from app.pipeline.bill import bill_now
 from app.pipeline.counts import count_problems, counts_now
 from app.pipeline.through import through_in_words, through_problems
 from app.services import Services
@@ -46,6 +48,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "leads waiting for a write": mirror.count_waiting(conn),
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
         "experiment": _experiment(conn),
+        "marketing contacts": tell_standing(bill_now(services, conn)),
         "jobs": job_rows.count_by_state(conn),
         "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
         "counted": counts_now(conn, services),
@@ -57,7 +60,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
 def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
     """What stops or stands still, and what a person must decide."""
     yield from _held_up(conn, services, now)
-    yield from _for_a_person(conn, services)
+    yield from _for_a_person(conn, services, now)
     yield from _of_another_release(conn, services)
     yield from count_problems(conn, services)
     yield from through_problems(conn, services, now)
@@ -91,14 +94,14 @@ def _held_up(conn: sa.Connection, services: Services, now: datetime) -> Iterator
             yield Problem("warning", name, message)
 
 
-def _for_a_person(conn: sa.Connection, services: Services) -> Iterator[Problem]:
+def _for_a_person(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:
     if paused := switches.read(conn, "paused"):
         message = f"paused since {paused.set_at:%Y-%m-%d %H:%M} UTC ({paused.value}): python -m jobs resume"
         yield Problem("warning", "writes", message)
     if not release.is_released(conn, services) and plans.count_released(conn):
         message = "are new: nobody is enrolled or tasked by them before python -m jobs write_back --enrol"
         yield Problem("warning", "rules", message)
-    stored = plans.last_waiting(conn)
+    stored = plans.last_waiting(conn, now)
     if stored is not None and stored.plan.unsafe:
         reasons = "; ".join(stored.plan.unsafe)
         message = f"{stored.plan.fingerprint} waits for you ({reasons}): python -m jobs write_back"

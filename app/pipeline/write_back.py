@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from app.domain.brake import SMALLEST_LIST, Limits
-from app.domain.changes import (
-    Contact,
-    CreateTask,
-    EnrolInWorkflow,
-    Plan,
-    SetupChange,
-)
+from app.domain.changes import Contact, Plan, SetupChange
 from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
 from app.domain.edits import Memory
 from app.domain.errors import BadConfig, Fault
@@ -25,15 +18,15 @@ from app.domain.past import Past
 from app.domain.plan import make_plan
 from app.domain.portal import managed_lists
 from app.domain.ports import Destination
+from app.pipeline.bill import held_by_bill
 from app.pipeline.current import Current, before_images, read_current, remembered
 from app.pipeline.leads import load_leads
+from app.pipeline.limits import held_by_lists, limits_of
 from app.pipeline.release import gate_of, rules_of
 from app.services import Services
-from app.store import experiments, ledger, mirror, plans, switches
+from app.store import day_totals, experiments, ledger, mirror, plans, switches
 from app.store.experiments import Experiment
 from app.store.mirror import Waiting
-
-DAY = timedelta(hours=24)
 
 LARGEST_PLAN = 20_000
 """Leads considered in one plan: what a person can look at, and well under a minute of reading HubSpot."""
@@ -50,11 +43,14 @@ LOADED = 500
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A plan as shown: its changes, and how many leads were looked at."""
+    """A plan as shown: its changes, and how many leads were looked at. `waits` is the fingerprint of the plan
+    that waits for a person in place of this one, which was not kept.
+    """
 
     plan: Plan
     leads: int
     more: bool
+    waits: str = ""
 
 
 def show_plan(
@@ -73,7 +69,9 @@ def show_plan(
     `with_setup` is for a person: it also looks for properties and lists that the portal lacks, and reads all
     contacts anew. `enrol` looks at everybody and includes the enrolments and tasks that rules not yet
     released would bring; carrying that plan out releases them. `but` are people who are in another plan just
-    now. Raises BadConfig when the portal cannot hold what we write.
+    now. With `run_id` nobody looks: then a plan that has to wait is not kept while another one waits, which
+    was told; what it holds is planned anew after that one. Raises BadConfig when the portal cannot hold what
+    we write.
     """
     destination = destination_of(services)
     setup = _missing_setup(services, destination) if with_setup else []
@@ -82,27 +80,24 @@ def show_plan(
             mirror.wait_everyone(conn, now)
         most = LARGEST_PLAN if with_setup else LARGEST_AHEAD if but else LARGEST_TURN
         waiting = mirror.waiting(conn, most, hot_only=hot_only, but=but)
-        part = most / LARGEST_PLAN if len(waiting) == most else 1.0
-        scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup, part=part)
+        scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)
     plan = _plan(services, scene, current.contacts, arms, setup, now)
     with services.database.begin() as conn:
         if scene.trial is not None:
             experiments.assign(conn, scene.trial.id, arms, now)
-        releases = rules_of(services) if enrol else None
-        _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases)
-        _drop_quiet(conn, plan, scene)
-        _remember(conn, plan, scene, current, now)
-        _note_edits(conn, plan, scene, current.contacts)
-    return Shown(plan, scene.leads, more=len(scene.waiting) == most)
+        waits = _waits_already(conn, plan, now, whole=not hot_only) if run_id is not None else ""
+        if not waits:
+            releases = rules_of(services) if enrol else None
+            _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases)
+        _note(conn, plan, scene, current, now)
+    return Shown(plan, scene.leads, more=len(scene.waiting) == most, waits=waits)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What the store says of the leads that wait, before HubSpot is asked. `part` of the largest plan is the
-    most that this one may be where more leads wait, so that a fault cannot pass the limits piece by piece.
-    """
+    """What the store says of the leads that wait, before HubSpot is asked."""
 
     waiting: Sequence[Waiting]
     candidates: Sequence[Desired]
@@ -111,7 +106,6 @@ class _Scene:
     gate: Gate
     trial: Experiment | None
     known: Mapping[str, Contact]
-    part: float
 
 
 def _scene(
@@ -122,7 +116,6 @@ def _scene(
     *,
     enrol: bool,
     afresh: bool,
-    part: float,
 ) -> _Scene:
     person_ids = [row.person_id for row in waiting]
     mapping = services.mappings.hubspot
@@ -132,13 +125,13 @@ def _scene(
         for lead in load_leads(services, conn, person_ids[first : first + LOADED])
     ]
     held, memories = mirror.recall(conn, person_ids)
-    past = _past(services, conn, person_ids, memories, part, now)
+    past = _past(conn, person_ids, memories, now)
     gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
     candidates = [
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
     ]
     known = {} if afresh else remembered(services, conn, candidates, held, past, gate, now)
-    return _Scene(waiting, candidates, len(desired), past, gate, trial, known, part)
+    return _Scene(waiting, candidates, len(desired), past, gate, trial, known)
 
 
 def _plan(
@@ -150,17 +143,18 @@ def _plan(
     now: datetime,
 ) -> Plan:
     arms = {**scene.gate.arms, **{item.person_id: item.arm for item in new_arms}}
-    return make_plan(
+    plan = make_plan(
         scene.candidates,
         current,
         scene.past,
         services.mappings.hubspot,
-        _limits_for(limits_of(services), scene.part),
+        limits_of(services),
         now,
         gate=replace(scene.gate, arms=arms),
         setup=setup,
         create_contacts=services.settings.hubspot.create_contacts,
     )
+    return held_by_bill(services, held_by_lists(services, plan, current, scene.past))
 
 
 def _new_arms(scene: _Scene, current: Mapping[str, Contact], services: Services) -> list[Assignment]:
@@ -188,39 +182,19 @@ def destination_of(services: Services) -> Destination:
     return services.destination
 
 
-def limits_of(services: Services) -> Limits:
-    """The brake as configured."""
-    values = services.settings.write_back.model_dump()
-    return Limits(**{name: values[name] for name in Limits.__slots__})
-
-
-def _limits_for(limits: Limits, part: float) -> Limits:
-    """A plan that is one of many is held to its part of what has no limit by the day, too."""
-    new, joins = int(limits.max_new_contacts * part), int(limits.max_list_joins * part)
-    return replace(limits, max_new_contacts=new, max_list_joins=joins)
-
-
 def _past(
-    services: Services,
     conn: sa.Connection,
     person_ids: Sequence[int],
     memories: Mapping[int, Memory],
-    part: float,
     now: datetime,
 ) -> Past:
-    # A list so large that all these leads together could not empty it beyond the limit is not counted out.
-    share = max(services.settings.write_back.max_list_leaves, 0.001)
-    largest = int(max(len(person_ids), SMALLEST_LIST) / share) + 1
     enrolled, task_keys = ledger.done_once(conn, person_ids)
-    today = ledger.count_since(conn, now - DAY)
     return Past(
         frozenset(enrolled),
         frozenset(task_keys),
         released_plans=plans.count_released(conn),
-        population=int(mirror.count(conn) * part),
-        enrolments_today=today.get(EnrolInWorkflow.__name__, 0),
-        tasks_today=today.get(CreateTask.__name__, 0),
-        list_sizes=mirror.list_sizes(conn, managed_lists(services.mappings.hubspot), largest),
+        population=mirror.count(conn),
+        used_today=day_totals.used(conn, now),
         memories=memories,
     )
 
@@ -236,6 +210,17 @@ def _may_need_write(item: Desired, held: Contact | None, past: Past, services: S
         or any((item.lead.person_id, workflow.key) not in past.enrolled for workflow in item.workflows)
         or any(task.key not in past.task_keys for task in item.tasks)
     )
+
+
+def _waits_already(conn: sa.Connection, plan: Plan, now: datetime, *, whole: bool) -> str:
+    """The fingerprint of the plan that was told to wait, if this one has to wait as well. One for everybody
+    that need not wait ends the waiting.
+    """
+    if plan.unsafe:
+        return plans.told_waiting(conn, now) or ""
+    if whole:
+        plans.waits_no_more(conn)
+    return ""
 
 
 def _keep(
@@ -263,6 +248,13 @@ def _keep(
 
 def _changing(plan: Plan) -> set[int]:
     return {getattr(change, "person_id", 0) for change in plan.changes} - {0}
+
+
+def _note(conn: sa.Connection, plan: Plan, scene: _Scene, current: Current, now: datetime) -> None:
+    """What was learnt while the plan was made."""
+    _drop_quiet(conn, plan, scene)
+    _remember(conn, plan, scene, current, now)
+    _note_edits(conn, plan, scene, current.contacts)
 
 
 def _drop_quiet(conn: sa.Connection, plan: Plan, scene: _Scene) -> None:

@@ -12,5 +12,7 @@ MARKETING = sa.text("""
 
 
 def count_marketing(conn: sa.Connection) -> int:
-    """Contacts that HubSpot bills for. Walks through every contact: for a plan that a person looks at."""
+    """Contacts that HubSpot bills for. Walks through every contact: for what a person looks at, and plans
+    that add to the list.
+    """
     return int(conn.execute(MARKETING).scalar_one())

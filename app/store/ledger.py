@@ -170,20 +170,6 @@ def stopped(conn: sa.Connection, person_ids: Sequence[int]) -> set[str]:
     return set(conn.execute(query).scalars())
 
 
-def count_since(conn: sa.Connection, since: datetime) -> dict[str, int]:
-    """Enrolments and tasks begun since a moment, by kind: what went out, or may have."""
-    query = (
-        sa.select(table.c.kind, sa.func.count())
-        .where(
-            table.c.kind.in_([EnrolInWorkflow.__name__, CreateTask.__name__]),
-            table.c.state.in_(["intent", "done"]),
-            table.c.intended_at > since,
-        )
-        .group_by(table.c.kind)
-    )
-    return {kind: count for kind, count in conn.execute(query)}  # noqa: C416 - dict() of rows does not type-check
-
-
 def of_person(conn: sa.Connection, person_id: int, limit: int = 50) -> list[LedgerRow]:
     """The newest writes about one person, newest first."""
     query = sa.select(table).where(table.c.person_id == person_id).order_by(table.c.id.desc()).limit(limit)

@@ -162,6 +162,14 @@ def hold(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
     }
 
 
+def shown(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:
+    """Contacts as last written or read, by person, without keeping others out."""
+    return {
+        row.person_id: Contact(row.contact_id, "", row.properties, frozenset(row.lists), row.seen_at)
+        for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)})
+    }
+
+
 def shows(conn: sa.Connection, score_ids: Mapping[int, int]) -> None:
     """HubSpot shows these scores, by person, without a change; whether somebody else changed a contact is not
     touched.

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.domain.changes import Plan
+from app.domain.changes import Plan, Use
 from app.store.change_rows import from_row, to_row
 from app.store.schema import ledger
 from app.store.schema import plan as table
 
+PLAN_LIFE = timedelta(hours=24)
+"""After this a shown plan is stale: HubSpot has moved on, so make a new one."""
+
+TOLD_WAITING = sa.text("""
+    SELECT fingerprint FROM plan AS told
+    WHERE state = 'shown' AND unsafe <> '[]' AND undoes IS NULL AND releases IS NULL
+      AND alerted_at IS NOT NULL AND made_at > :since
+      AND NOT EXISTS (
+        SELECT FROM plan AS begun WHERE begun.unsafe <> '[]'
+        AND (begun.state = 'applying' OR begun.applied_at >= told.alerted_at))
+    ORDER BY made_at DESC LIMIT 1
+""")
 RELEASED = sa.text("""
     SELECT count(*) FROM plan
     WHERE state <> 'shown' AND counts - CAST('{EnsureProperty,EnsureList}' AS text[]) <> '{}'
@@ -65,6 +77,7 @@ def save(
         "before": dict(before),
         "undoes": undoes,
         "releases": releases,
+        "uses": {name: asdict(use) for name, use in plan.uses.items()},
     }
     statement = insert(table).values(row)
     conn.execute(
@@ -87,6 +100,7 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
             fingerprint=row["fingerprint"],
             unsafe=tuple(row["unsafe"]),
             counts=row["counts"],
+            uses={name: Use(**use) for name, use in row["uses"].items()},
         ),
         state=row["state"],
         made_at=row["made_at"],
@@ -95,6 +109,11 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
         undoes=row["undoes"],
         releases=row["releases"],
     )
+
+
+def hold_back(conn: sa.Connection, fingerprint: str, unsafe: Sequence[str]) -> None:
+    """A plan that was shown as safe waits for a person after all."""
+    conn.execute(sa.update(table).where(table.c.fingerprint == fingerprint).values(unsafe=list(unsafe)))
 
 
 def mark(conn: sa.Connection, fingerprint: str, state: str, at: datetime) -> None:
@@ -144,8 +163,23 @@ def count_released(conn: sa.Connection) -> int:
     return int(conn.execute(RELEASED).scalar_one())
 
 
-def last_waiting(conn: sa.Connection) -> StoredPlan | None:
-    """The newest plan that waits for a person, or None."""
+def told_waiting(conn: sa.Connection, now: datetime) -> str | None:
+    """The fingerprint of a plan whose waiting was told and that can still be released; None once a plan that
+    waited was released since, or writes went on without. Neither a way back nor a release of rules counts.
+    """
+    return conn.execute(TOLD_WAITING, {"since": now - PLAN_LIFE}).scalar()
+
+
+def waits_no_more(conn: sa.Connection) -> None:
+    """Writes go on without the plans that were told to wait: the next one that waits is told again."""
+    waiting = sa.and_(table.c.state == "shown", table.c.alerted_at.is_not(None))
+    conn.execute(sa.update(table).where(waiting).values(alerted_at=None))
+
+
+def last_waiting(conn: sa.Connection, now: datetime) -> StoredPlan | None:
+    """The plan that was told to wait for a person, else the newest one if nobody began it, or None."""
+    if (told := told_waiting(conn, now)) is not None:
+        return load(conn, told)
     newest = conn.execute(
         sa.select(table.c.fingerprint, table.c.state).order_by(table.c.made_at.desc()).limit(1)
     ).first()

@@ -28,6 +28,10 @@ DUE = sa.text("""
     WHERE due_at <= :now AND (CAST(:only AS bigint[]) IS NULL OR person_id = ANY(CAST(:only AS bigint[])))
     ORDER BY due_at, person_id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
+IN_BANDS = sa.text("""
+    SELECT person_id, band FROM standing
+    WHERE person_id > :after AND band = ANY(CAST(:bands AS text[])) ORDER BY person_id LIMIT :limit
+""")
 NEVER_DUE = sa.text("UPDATE standing SET due_at = NULL WHERE person_id = :id")
 
 
@@ -64,6 +68,12 @@ def take_due(conn: sa.Connection, now: datetime, limit: int, only: Sequence[int]
     """
     named = None if only is None else list(only)
     return list(conn.scalars(DUE, {"now": now, "limit": limit, "only": named}))
+
+
+def in_bands(conn: sa.Connection, bands: Sequence[str], after: int, limit: int) -> dict[int, str]:
+    """The next people behind `after` whose score is printed with one of these bands, and that band."""
+    found = conn.execute(IN_BANDS, {"bands": list(bands), "after": after, "limit": limit})
+    return {row.person_id: row.band for row in found}
 
 
 def never_due(conn: sa.Connection, person_id: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from app.domain.changes import Change, Outcome
 from app.domain.errors import BadRecord
-from connectors.hubspot.errors import reason_of
+from connectors.hubspot.errors import NotForUs, reason_of
 from connectors.hubspot.times import from_iso
 
 T = TypeVar("T")
@@ -62,8 +62,8 @@ def write_batch(
     yield from judged(batch, answer or {}, subject)
 
 
-def rejected(change: Change, fault: BadRecord) -> Outcome:
-    return Outcome(change.key, "rejected", fault.reason)
+def rejected(change: Change, fault: BadRecord | NotForUs) -> Outcome:
+    return Outcome(change.key, "rejected", fault.reason if isinstance(fault, BadRecord) else str(fault))
 
 
 def judged(

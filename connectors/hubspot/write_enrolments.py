@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from app.domain.changes import EnrolInWorkflow, Outcome, Unenrol
 from app.domain.errors import BadRecord, SaviaError
 from connectors.hubspot.client import BATCH, HubSpotClient
-from connectors.hubspot.errors import NotFound
+from connectors.hubspot.errors import NotForUs, NotFound
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.packing import batches, rejected
 from connectors.hubspot.write_contacts import set_triggers
@@ -39,12 +39,14 @@ def _trigger(client: HubSpotClient, joined: list[EnrolInWorkflow]) -> Iterator[O
 
 
 def _enrol_by_call(client: HubSpotClient, change: EnrolInWorkflow) -> Iterator[Outcome]:
-    """HubSpot is asked first: a call of unknown fate, made before a crash, is not made again."""
+    """HubSpot is asked first: a call of unknown fate, made before a crash, is not made again. Where the v2
+    calls are not open to this token, or are gone, that is this change's fault: the plan goes on to its end.
+    """
     path = client.paths.enrolment(change.v2_workflow_id, change.email)
     try:
         if change.v2_workflow_id not in _workflows_of(client, change.contact_id):
             client.call("POST", path, repeatable=False)
-    except BadRecord as fault:
+    except (BadRecord, NotForUs) as fault:
         yield rejected(change, fault)
         return
     done = Outcome(change.key, "done")
@@ -72,7 +74,7 @@ def unenrol(client: HubSpotClient, run: Iterable[Unenrol]) -> Iterator[Outcome]:
             client.call("DELETE", client.paths.enrolment(change.v2_workflow_id, change.email))
         except NotFound:
             yield Outcome(change.key, "done")
-        except BadRecord as fault:
+        except (BadRecord, NotForUs) as fault:
             yield rejected(change, fault)
         else:
             yield Outcome(change.key, "done")

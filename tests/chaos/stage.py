@@ -213,7 +213,7 @@ class Stage:
             f'[hubspot]\nbase_url = "{url}/hubspot"\n\n'
             f'[zoom]\nbase_url = "{url}/zoom/v2"\noauth_url = "{url}/zoom/oauth/token"\n\n'
             f"[write_back]\nunattended = {json.dumps(self.setting.unattended)}\nmax_enrolments = 400\n"
-            "max_tasks = 200\nmax_band_moves = 0.6\nmax_mean_score_move = 20.0\n"
+            "max_tasks = 200\nmax_band_moves = 0.6\nmax_list_leaves = 0.9\nmax_mean_score_move = 20.0\n"
         )
         return path
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.bill import Forecast, tell_bill
+from app.domain.bill import Forecast, tell_bill, tell_standing
 
 NAME = "Savia: needs marketing status"
 
@@ -33,6 +33,25 @@ def test_without_the_subscriptions_number_the_counts_are_told_and_the_setting_is
     lines = list(tell_bill(Forecast(10, 5, 3, included=0, pack=5_000), NAME))
     assert "3 new contacts are non-marketing" in lines[0]
     assert "[hubspot] marketing_contacts" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("marketing", "listed", "joining", "raised"),
+    [(1_900, 50, 50, False), (1_900, 60, 41, True), (1_900, 101, 1, False), (1_900, 200, -5, False)],
+)
+def test_only_those_who_join_can_raise_the_tier_anew(
+    marketing: int, listed: int, joining: int, raised: bool
+) -> None:
+    known = Forecast(marketing, listed + joining, 0, included=2_000, pack=5_000, joining=joining)
+    assert known.raised_by_joining is raised
+    unknown = Forecast(marketing, listed + joining, 0, included=0, pack=5_000, joining=joining)
+    assert not unknown.raised_by_joining
+
+
+def test_check_says_where_the_bill_stands_and_where_the_tier_is_not_known() -> None:
+    known = tell_standing(Forecast(1_900, 150, 0, included=2_000, pack=5_000))
+    assert known == "1,900 now, 2,050 with all on the list; tier 2,000, then 7,000"
+    assert "the tier is not known" in tell_standing(Forecast(1_900, 150, 0, included=0, pack=5_000))
 
 
 def test_nobody_new_and_nobody_lacking_is_no_forecast() -> None:

@@ -153,7 +153,7 @@ def test_a_jump_of_the_mean_score_stops_the_plan() -> None:
     before = [desired(number, 45) for number in range(1, 61)]
     after = [desired(number, 55) for number in range(1, 61)]
     reasons = plan_of(after, *settled(before), replace(WIDE, max_mean_score_move=5.0)).unsafe
-    assert reasons == ("the mean score moves by +10.0, max_mean_score_move is 5",)
+    assert reasons == ("600 points more over 60 leads, max_mean_score_move is 5",)
 
 
 def test_a_handful_of_leads_is_too_few_for_shares() -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 import sqlalchemy as sa
 
-from app.domain.plan import make_plan
-from app.pipeline import steps, write_back
+from app.pipeline import steps
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import facts, mirror
@@ -150,25 +146,6 @@ def test_a_contact_that_a_webhook_named_is_read_before_it_is_written(place: Town
     with living.database.connect() as conn:
         query = sa.text("SELECT read_at FROM mirror WHERE contact_id = :id")
         assert conn.scalar(query, {"id": contact}) == place.clock()
-
-
-def test_a_plan_that_is_one_of_many_is_held_to_its_part_of_the_limits(
-    place: Town, living: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settled_in(place, living)
-    asked: list[int] = []
-
-    def note(*given: Any, **named: Any) -> Any:
-        asked.append(given[2].population)
-        return make_plan(*given, **named)
-
-    monkeypatch.setattr(write_back, "make_plan", note)
-    monkeypatch.setattr(write_back, "LARGEST_TURN", 10)
-    monkeypatch.setattr(write_back, "LARGEST_PLAN", 50)
-    everybody_better(living)
-    unattended(living)
-    show_plan(living, living.clock(), with_setup=True)
-    assert asked[0] == asked[1] // 5
 
 
 def test_a_doubt_that_a_sync_raises_outlives_a_plan_that_changes_nothing(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from app.config import Experiment, Pilot, Settings
+from app.config import Experiment, HubSpot, Pilot, Settings
 from app.domain.changes import EnrolInWorkflow
 from app.domain.errors import UnsafePlan
 from app.pipeline import steps, write_back
@@ -15,8 +15,9 @@ from app.pipeline.explain import read_line, tell
 from app.pipeline.release import is_released
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import mirror, switches
+from app.store import mirror, runs, switches
 from tests.line import Town, living_in
+from tests.pipeline.test_current import everybody_better
 from tests.writing.acts import carry_out, first_plan, learn, show
 
 
@@ -204,6 +205,31 @@ def test_a_plan_says_what_the_marketing_status_of_the_whole_list_would_come_to(
     assert found.lacking == len(place.portal.lists["Savia: needs marketing status"]) > 0
 
 
+def test_joins_that_would_raise_the_tier_wait_for_a_person_where_the_tier_is_known(
+    place: Town, database: sa.Engine
+) -> None:
+    for contact_id in sorted(place.portal.contacts)[::3]:
+        place.portal.edit_as_person(contact_id, {"hs_marketable_status": "false"})
+    place.clock.move(minutes=5)
+
+    def waits_and_stands(included: int) -> tuple[bool, str]:
+        known = Settings(hubspot=HubSpot(marketing_contacts=included, marketing_contacts_pack=1))
+        with living_in(place, database, settings=known) as living:
+            learn(living)
+            touch_everyone(living)
+            unsafe = show(living, enrol=True).unsafe
+            state = check_up(living, place.clock.now, ask_vendors=False).state
+        return any("would raise the tier" in reason for reason in unsafe), str(state["marketing contacts"])
+
+    assert waits_and_stands(10**6)[0] is False
+    waits, stands = waits_and_stands(1)
+    assert waits
+    assert "; tier " in stands
+    waits, stands = waits_and_stands(0)
+    assert not waits
+    assert "the tier is not known" in stands
+
+
 # --- people's edits ---------------------------------------------------------------------------------------
 
 
@@ -285,6 +311,23 @@ def test_an_experiment_that_is_switched_off_holds_nobody_back(place: Town, datab
 
 
 # --- alerts -----------------------------------------------------------------------------------------------
+
+
+def test_the_record_of_an_unattended_run_counts_what_was_kept_back(place: Town, living: Services) -> None:
+    plan, _ = first_plan(living)
+    contact = next(change.contact_id for change in plan.changes if isinstance(change, EnrolInWorkflow))
+    place.clock.move(minutes=5)
+    place.portal.edit_as_person(contact, {"savia_next_action": "La llamo yo"})
+    place.clock.move(minutes=5)
+    learn(living)
+    everybody_better(living)
+    steps.write_back(living, place.clock.now)
+    with living.database.connect() as conn:
+        run = runs.last(conn, "write_back")
+    assert run is not None
+    told = (run.result or {})["withheld"]
+    assert told["human_edit"] == 1
+    assert told["non_marketing"] > 0
 
 
 def test_a_plan_that_waits_is_told_once(place: Town, living: Services) -> None:

@@ -48,6 +48,11 @@ def test_an_operator_finds_a_run_sees_the_way_back_and_takes_it(
     assert main(["undo", str(run_id)]) == 0
     shown = capsys.readouterr().out
     assert "enrolments started mail" in shown
+    assert main(["undo", str(run_id), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["unsafe"] == ["an undo always waits for a person"]
+    assert set(told["samples"]) == set(told["counts"])
+    assert told["fingerprint"] == fingerprint_in(shown)
     assert main(["undo", str(run_id), "--apply", fingerprint_in(shown)]) == 0
     assert shown_of(place)["lists"] == before
     assert is_paused(living.database)

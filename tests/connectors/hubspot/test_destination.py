@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.changes import AddToList, EnsureList, EnsureProperty, SetProperties
+from app.domain.changes import AddToList, EnsureList, EnsureProperty, SetProperties, Unenrol
 from app.domain.errors import BadCredentials, TryLater
+from connectors.hubspot import errors
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.destination import HubSpotDestination
 from tests.connectors.hubspot.conftest import client_of
@@ -220,6 +221,30 @@ def test_the_v2_call_is_made_where_asked_and_marked_done_last(
     assert_only_rejected(changes, [1], ready.apply(changes))
     assert [each.contact_id for each in portal.enrolments] == [contact_ids[0]]
     assert ready.find_applied(changes) == {changes[0].key, changes[2].key}
+
+
+@pytest.mark.parametrize("why", ["the right is missing", "the call is gone"])
+def test_a_v2_call_that_is_not_open_to_us_is_rejected_and_holds_up_no_other_change(
+    ready: HubSpotDestination,
+    portal: HubSpotPortal,
+    contact_ids: list[str],
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    portal.add_workflow("77", "by call", V2Trigger())
+    portal.scopes.discard("automation")
+    if why == "the call is gone":
+        monkeypatch.setattr(errors, "_refused", lambda *_: errors.explain(404, None, {}))
+    changes = [
+        replace(enrol(contact_ids[0]), email="lead0@example.com", v2_workflow_id="77"),
+        enrol(contact_ids[1]),
+    ]
+    outcomes = {outcome.key: outcome for outcome in ready.apply(changes)}
+    assert [outcomes[change.key].status for change in changes] == ["rejected", "done"]
+    assert outcomes[changes[0].key].reason
+    assert portal.enrolments == []
+    end = Unenrol("end:1", 1, contact_ids[0], "lead0@example.com", "hot_leads", "77")
+    assert [outcome.status for outcome in ready.apply([end])] == ["rejected"]
 
 
 def test_a_v2_call_without_an_answer_is_left_for_reading(

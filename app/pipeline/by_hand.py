@@ -1,0 +1,69 @@
+"""A plan that a person carries out: a pause set meanwhile stops it, and who is hot is written in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from app.domain.errors import UnsafePlan
+from app.pipeline.apply import UNDO, apply_plan, writing
+from app.pipeline.lots import Applied
+from app.pipeline.run_record import recorded
+from app.pipeline.turn import write_hot
+from app.services import Services
+from app.store import mirror, plans, switches
+
+
+def release_plan(services: Services, job: str, fingerprint: str) -> tuple[Applied, int]:
+    """Carry out the plan shown under `fingerprint`, as `job`; what came of it, and the run that did it. One
+    that a pause stopped is not `finished`. Raises what `apply_plan` raises.
+    """
+    with writing(services) as fence, recorded(services, job, services.clock()) as (run_id, report):
+        paused, gives_way, total = _paused_from_now(services), True, Applied(fingerprint)
+
+        def stop() -> bool:
+            return paused() or (gives_way and _hot_leads_wait(services))
+
+        while not total.finished:
+            applied = apply_plan(services, fingerprint, fence, released=True, run_id=run_id, stop=stop)
+            total.add(applied)
+            report.result = total.told(run_id)
+            if not total.finished:
+                if paused():
+                    break
+                gives_way = _give_way(services, fence)
+    return total, run_id
+
+
+def _paused_from_now(services: Services) -> Callable[[], bool]:
+    """Did somebody pause since? What was paused before is carried out all the same, being asked for by hand;
+    the pause that an undo sets is for others.
+    """
+    with services.database.connect() as conn:
+        before = switches.read(conn, "paused")
+
+    def paused() -> bool:
+        with services.database.connect() as conn:
+            found = switches.read(conn, "paused")
+        return found is not None and found != before and not found.value.startswith(UNDO)
+
+    return paused
+
+
+def _hot_leads_wait(services: Services) -> bool:
+    with services.database.connect() as conn:
+        return services.settings.write_back.unattended and mirror.any_hot(conn) and _may_be_written(conn)
+
+
+def _may_be_written(conn: sa.Connection) -> bool:
+    return switches.read(conn, "paused") is None and not plans.setup_left(conn)
+
+
+def _give_way(services: Services, fence: int) -> bool:
+    """Write who is hot. False when their own plan waits for a person: the released one goes on before it."""
+    try:
+        write_hot(services, fence, services.clock())
+    except UnsafePlan:
+        return False
+    return True
