@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,6 +16,10 @@ HELD_BY = sa.text("""
 """)
 HOLD_ROWS = sa.text("""
     SELECT id, person_id FROM identity WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+""")
+GONE = sa.text("""
+    SELECT id FROM unnest(CAST(:persons AS bigint[])) AS asked(id)
+    WHERE NOT EXISTS (SELECT FROM identity WHERE person_id = asked.id)
 """)
 REPOINT = sa.text("""
     UPDATE identity SET person_id = moved.person_id
@@ -65,6 +69,11 @@ GO_BACK = sa.text("""
     WHERE id = ANY(:ids) AND person_id = :kept
 """)
 FORGET = sa.text("DELETE FROM merge WHERE id = :id")
+
+
+def gone(conn: sa.Connection, person_ids: Collection[int]) -> set[int]:
+    """Those of these people who have no name left: they were merged into others."""
+    return set(conn.scalars(GONE, {"persons": list(person_ids)})) if person_ids else set()
 
 
 def regroup(
