@@ -13,6 +13,8 @@ from app.domain.bill import tell_bill
 from app.domain.changes import Change, Plan
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.bill import forecast_bill
+from app.pipeline.experiment import planned, tell_planned
+from app.pipeline.power import Forecast
 from app.pipeline.run_record import recorded
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
@@ -55,7 +57,9 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
     forecast = forecast_bill(services, plan)
     listed = services.mappings.hubspot.mailability.list_name
     bill = tell_bill(forecast, listed) if forecast else ()
-    for line in (*describe(plan), *_kept_back(plan), *bill, *_rest(services, shown)):
+    begins = _experiment(services)
+    told = tell_planned(services, begins) if begins else ()
+    for line in (*describe(plan), *_kept_back(plan), *bill, *told, *_rest(services, shown)):
         console.line(line)
     if console.as_json:
         console.report(
@@ -65,6 +69,7 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
                 "more": shown.more,
                 "changes": len(plan.changes),
                 "bill": asdict(forecast) | {"would_be": forecast.would_be} if forecast else None,
+                "experiment": asdict(begins) | {"base_rate": begins.base_rate} if begins else None,
                 "counts": dict(plan.counts),
                 "unsafe": list(plan.unsafe),
                 "withheld": dict(Counter(item.reason for item in plan.withheld)),
@@ -72,6 +77,12 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
             }
         )
     return 0
+
+
+def _experiment(services: Services) -> Forecast | None:
+    """What the experiment that carrying the plan out may begin would take."""
+    with services.database.connect() as conn:
+        return planned(services, conn, services.clock())
 
 
 def _rest(services: Services, shown: Shown) -> Iterator[str]:

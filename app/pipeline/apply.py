@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from app.domain.changes import Change
 from app.domain.errors import BadConfig, Fault, TryLater, UnsafePlan
+from app.pipeline.experiment import deal
 from app.pipeline.lots import WRITER_WAIT, Applied, Lot, Sending, lots_of, people_of
 from app.services import Services
 from app.store import ledger, mirror, plans, switches
@@ -50,6 +51,8 @@ def apply_plan(
     now = services.clock()
     with services.database.begin() as conn:
         stored = _runnable(plans.load(conn, fingerprint), fingerprint, now, released=released)
+        if stored.dealt is not None and stored.state == "shown":
+            deal(services, conn, stored.dealt, fingerprint, now)
         plans.mark(conn, fingerprint, "applying", now)
         if stored.undoes is not None:  # else the next turn would write it all again
             switches.turn(conn, "paused", f"undo of run {stored.undoes}", now)

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.pipeline import release, steps
 from app.pipeline.counts import count_problems, counts_now
+from app.pipeline.experiment import experiment_problems, experiment_state
 from app.services import Services
 from app.store import (
     activities,
-    experiments,
     freshness,
     inbox,
     job_rows,
@@ -44,7 +44,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
-        "experiment": _experiment(conn),
+        "experiment": experiment_state(conn, services, now),
         "jobs": job_rows.count_by_state(conn),
         "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
         "counted": counts_now(conn, services),
@@ -58,13 +58,7 @@ def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Ite
     yield from _for_a_person(conn, services)
     yield from _of_another_release(conn, services)
     yield from count_problems(conn, services)
-
-
-def _experiment(conn: sa.Connection) -> str:
-    trial = experiments.running(conn)
-    if trial is None:
-        return "none"
-    return f"{trial.holdout_share:.0%} held out since {trial.started_at:%Y-%m-%d}, for {trial.outcome}"
+    yield from experiment_problems(conn, services)
 
 
 def _held_up(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:

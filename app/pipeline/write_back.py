@@ -19,7 +19,7 @@ from app.domain.changes import (
 from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
 from app.domain.edits import Memory
 from app.domain.errors import BadConfig, Fault
-from app.domain.experiments import Assignment, assign, first_eligible
+from app.domain.experiments import Assignment, Dealt, Trial, assign, first_eligible
 from app.domain.gate import Gate
 from app.domain.past import Past
 from app.domain.plan import make_plan
@@ -29,8 +29,7 @@ from app.pipeline.current import Current, before_images, read_current, remembere
 from app.pipeline.leads import load_leads
 from app.pipeline.release import gate_of, rules_of
 from app.services import Services
-from app.store import experiments, ledger, mirror, plans, switches
-from app.store.experiments import Experiment
+from app.store import ledger, mirror, plans, switches
 from app.store.mirror import Waiting
 
 DAY = timedelta(hours=24)
@@ -68,7 +67,7 @@ def show_plan(
     run_id: int | None = None,
 ) -> Shown:
     """Make and keep the plan for the leads that wait, or only for those a webhook spoke of. Writes nothing
-    to HubSpot.
+    to HubSpot, and deals nobody an arm: carrying it out does.
 
     `with_setup` is for a person: it also looks for properties and lists that the portal lacks, and reads all
     contacts anew. `enrol` looks at everybody and includes the enrolments and tasks that rules not yet
@@ -86,12 +85,11 @@ def show_plan(
         scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup, part=part)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)
+    dealt = Dealt(scene.trial, tuple(arms)) if scene.trial and arms else None
     plan = _plan(services, scene, current.contacts, arms, setup, now)
     with services.database.begin() as conn:
-        if scene.trial is not None:
-            experiments.assign(conn, scene.trial.id, arms, now)
-        releases = rules_of(services) if enrol else None
-        _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases)
+        releases = rules_of(services, conn) if enrol else None
+        _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases, dealt=dealt)
         _drop_quiet(conn, plan, scene)
         _remember(conn, plan, scene, current, now)
         _note_edits(conn, plan, scene, current.contacts)
@@ -109,7 +107,7 @@ class _Scene:
     leads: int
     past: Past
     gate: Gate
-    trial: Experiment | None
+    trial: Trial | None
     known: Mapping[str, Contact]
     part: float
 
@@ -133,7 +131,7 @@ def _scene(
     ]
     held, memories = mirror.recall(conn, person_ids)
     past = _past(services, conn, person_ids, memories, part, now)
-    gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
+    gate, trial = gate_of(services, conn, person_ids, enrol=enrol)
     candidates = [
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
     ]
@@ -247,6 +245,7 @@ def _keep(
     run_id: int | None,
     *,
     releases: str | None,
+    dealt: Dealt | None,
 ) -> None:
     if plan.changes:
         changing = _changing(plan)
@@ -256,7 +255,7 @@ def _keep(
             if item.lead.person_id in changing
         }
         before = before_images(plan.changes, current)
-        plans.save(conn, plan, score_ids, before, now, run_id, releases=releases)
+        plans.save(conn, plan, score_ids, before, now, run_id, releases=releases, dealt=dealt)
     elif releases is not None:  # nobody is concerned: there is no plan to release them by
         switches.turn(conn, "released_rules", releases, now)
 

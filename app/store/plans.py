@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.changes import Plan
+from app.domain.experiments import Assignment, Dealt, Trial
 from app.store.change_rows import from_row, to_row
 from app.store.schema import ledger
 from app.store.schema import plan as table
@@ -24,8 +25,8 @@ RELEASED = sa.text("""
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
     """A plan with when it was made and how far it went: shown, applying, applied, or stopped by an
-    undo. `undoes` is the run whose
-    writes it takes back, `releases` the rules whose enrolments and tasks it lets go.
+    undo. `undoes` is the run whose writes it takes back, `releases` the rules whose enrolments and tasks it
+    lets go, `dealt` the arms that its people get when it is carried out.
     """
 
     plan: Plan
@@ -35,6 +36,7 @@ class StoredPlan:
     before: Mapping[str, Mapping[str, Any]]
     undoes: int | None = None
     releases: str | None = None
+    dealt: Dealt | None = None
 
 
 def save(
@@ -47,6 +49,7 @@ def save(
     *,
     undoes: int | None = None,
     releases: str | None = None,
+    dealt: Dealt | None = None,
 ) -> None:
     """Keep a plan under its fingerprint, with the score of each person that caused it and, by change key,
     what HubSpot held before.
@@ -65,6 +68,7 @@ def save(
         "before": dict(before),
         "undoes": undoes,
         "releases": releases,
+        "dealt": None if dealt is None else asdict(dealt),
     }
     statement = insert(table).values(row)
     conn.execute(
@@ -94,7 +98,12 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
         before=row["before"],
         undoes=row["undoes"],
         releases=row["releases"],
+        dealt=None if row["dealt"] is None else _dealt(row["dealt"]),
     )
+
+
+def _dealt(row: Mapping[str, Any]) -> Dealt:
+    return Dealt(Trial(**row["trial"]), tuple(Assignment(**item) for item in row["arms"]))
 
 
 def mark(conn: sa.Connection, fingerprint: str, state: str, at: datetime) -> None:

@@ -273,17 +273,6 @@ def test_a_held_out_lead_joins_nothing_and_stays_held_out(place: Town, database:
             assert arms == arms_of(conn)
 
 
-def test_an_experiment_that_is_switched_off_holds_nobody_back(place: Town, database: sa.Engine) -> None:
-    with living_in(place, database, settings=Settings(experiment=Experiment(holdout_share=0.5))) as services:
-        first_plan(services)
-    place.clock.move(minutes=5)
-    with living_in(place, database) as services:
-        touch_everyone(services)
-        assert "EnrolInWorkflow" in show(services).counts
-        with database.connect() as conn:
-            assert conn.scalar(sa.text("SELECT ended_at FROM experiment")) == place.clock.now
-
-
 # --- alerts -----------------------------------------------------------------------------------------------
 
 
