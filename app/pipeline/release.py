@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from app.domain.experiments import Trial
 from app.domain.gate import Gate
+from app.domain.ports import Destination
 from app.pipeline.experiment import trial_of
 from app.services import Services
 from app.store import experiments, models, switches
@@ -66,5 +68,22 @@ def gate_of(
         pilot_list=services.settings.pilot.list,
         arms=experiments.arms(conn, running.id, person_ids) if running else {},
         language=services.settings.language,
+        marketing_contacts=knows_marketing(conn) is not False,
     )
     return gate, trial_of(services, conn)
+
+
+def knows_marketing(conn: sa.Connection) -> bool | None:
+    """Does the portal tell marketing contacts from others? None before a person's first look at a plan."""
+    found = switches.read(conn, "marketing_contacts")
+    return None if found is None else found.value == "known"
+
+
+def note_marketing(services: Services, destination: Destination, now: datetime) -> None:
+    """Ask the portal whether it knows a marketing status, and keep the answer. Who gets a status later shows
+    it, so an answer that has grown old enrols nobody whom HubSpot would not mail.
+    """
+    name = services.mappings.hubspot.mailability.marketable
+    known = "unknown" if destination.lacks([name]) else "known"
+    with services.database.begin() as conn:
+        switches.turn(conn, "marketing_contacts", known, now)

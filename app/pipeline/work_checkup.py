@@ -44,6 +44,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
+        "mailed by HubSpot": _mailed(conn),
         "experiment": experiment_state(conn, services, now),
         "jobs": job_rows.count_by_state(conn),
         "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
@@ -59,6 +60,16 @@ def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Ite
     yield from _of_another_release(conn, services)
     yield from count_problems(conn, services)
     yield from experiment_problems(conn, services)
+
+
+def _mailed(conn: sa.Connection) -> str:
+    """Whom the portal mails, as far as the gate is concerned."""
+    known = release.knows_marketing(conn)
+    if known is None:
+        return "not looked at yet: python -m jobs write_back"
+    if known:
+        return "marketing contacts who neither opted out nor bounced"
+    return "whoever neither opted out nor bounced: this portal has no marketing contacts"
 
 
 def _held_up(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ from app.domain.portal import managed_lists
 from app.domain.ports import Destination
 from app.pipeline.current import Current, before_images, read_current, remembered
 from app.pipeline.leads import load_leads
-from app.pipeline.release import gate_of, rules_of
+from app.pipeline.release import gate_of, note_marketing, rules_of
 from app.services import Services
 from app.store import ledger, mirror, plans, switches
 from app.store.mirror import Waiting
@@ -76,6 +76,8 @@ def show_plan(
     """
     destination = destination_of(services)
     setup = _missing_setup(services, destination) if with_setup else []
+    if with_setup:
+        note_marketing(services, destination, now)
     with services.database.begin() as conn:
         if enrol:
             mirror.wait_everyone(conn, now)

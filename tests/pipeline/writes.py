@@ -79,6 +79,9 @@ class Stumbling:
     def check(self, wanted: Sequence[Any]) -> Any:
         return self._real.check(wanted)
 
+    def lacks(self, properties: Sequence[str]) -> set[str]:
+        return set(self._real.lacks(properties))
+
     def read(self, contact_ids: Sequence[str], properties: Sequence[str]) -> dict[str, Contact]:
         return dict(self._real.read(contact_ids, properties))
 

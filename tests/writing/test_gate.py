@@ -169,6 +169,8 @@ def test_whom_hubspot_will_not_mail_is_not_enrolled_and_the_marketer_gets_a_list
         place.portal.edit_as_person(contact_id, {"hs_marketable_status": "false"})
     place.clock.move(minutes=5)
     first_plan(living)
+    told = check_up(living, place.clock.now, ask_vendors=False).state["mailed by HubSpot"]
+    assert str(told).startswith("marketing contacts")
     assert not {enrolment.contact_id for enrolment in place.portal.enrolments} & set(blocked)
     listed = place.portal.lists["Savia: needs marketing status"]
     assert listed
@@ -202,6 +204,24 @@ def test_a_plan_says_what_the_marketing_status_of_the_whole_list_would_come_to(
     assert found.created == plan.counts["CreateContact"]
     carry_out(living, plan)
     assert found.lacking == len(place.portal.lists["Savia: needs marketing status"]) > 0
+
+
+def test_a_portal_without_marketing_contacts_mails_whoever_did_not_opt_out(
+    place: Town, living: Services
+) -> None:
+    def mailed() -> object:
+        return check_up(living, place.clock.now, ask_vendors=False).state["mailed by HubSpot"]
+
+    assert "not looked at yet" in str(mailed())
+    status = living.mappings.hubspot.mailability.marketable
+    for row in place.portal.contacts.values():
+        row.properties.pop(status, None)
+    del place.portal.crm.schemas["contacts"].properties[status]
+    plan, _ = first_plan(living)
+    assert "no marketing contacts" in str(mailed())
+    assert place.portal.enrolments
+    assert "non_marketing" not in reasons(plan)
+    assert forecast_bill(living, plan) is None
 
 
 # --- people's edits ---------------------------------------------------------------------------------------
