@@ -44,6 +44,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
+        "pulled activity to HubSpot, last day": str(freshness.measure_pulled(conn, now - timedelta(days=1))),
         "mailed by HubSpot": _mailed(conn),
         "experiment": experiment_state(conn, services, now),
         "jobs": job_rows.count_by_state(conn),

@@ -169,8 +169,9 @@ def test_whom_hubspot_will_not_mail_is_not_enrolled_and_the_marketer_gets_a_list
         place.portal.edit_as_person(contact_id, {"hs_marketable_status": "false"})
     place.clock.move(minutes=5)
     first_plan(living)
-    told = check_up(living, place.clock.now, ask_vendors=False).state["mailed by HubSpot"]
-    assert str(told).startswith("marketing contacts")
+    state = check_up(living, place.clock.now, ask_vendors=False).state
+    assert str(state["mailed by HubSpot"]).startswith("marketing contacts")
+    assert "after the act" in str(state["pulled activity to HubSpot, last day"])
     assert not {enrolment.contact_id for enrolment in place.portal.enrolments} & set(blocked)
     listed = place.portal.lists["Savia: needs marketing status"]
     assert listed
