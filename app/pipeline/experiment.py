@@ -15,7 +15,7 @@ from app.pipeline.power import Forecast, forecast, tell_table
 from app.services import Services
 from app.store import experiments, switches
 from app.store.experiments import Experiment
-from app.store.merges import hold_people
+from app.store.people_locks import hold_people
 
 TO_RELEASE = "python -m jobs write_back --enrol shows it, --apply begins it"
 
