@@ -12,9 +12,9 @@ from app.domain.errors import BadConfig, SaviaError
 from jobs.console import Console
 
 NAMES = (
-    "all", "absorb", "check", "clock", "explain", "import_attendance", "migrate", "model", "pause", "power",
-    "quarantine", "reconcile", "replay", "rescore", "resume", "score", "setup", "sync", "train", "undo",
-    "worker", "write_back",
+    "all", "absorb", "check", "clock", "experiment", "explain", "import_attendance", "migrate", "model",
+    "pause", "power", "quarantine", "reconcile", "replay", "rescore", "resume", "score", "setup", "sync",
+    "train", "undo", "worker", "write_back",
 )  # fmt: skip
 
 

@@ -13,7 +13,9 @@ from app.domain.bill import tell_bill
 from app.domain.changes import Change, CreateTask, EnrolInWorkflow, Plan
 from app.pipeline.bill import forecast_bill
 from app.pipeline.by_hand import release_plan
+from app.pipeline.experiment import planned, tell_planned
 from app.pipeline.lots import Applied
+from app.pipeline.power import Forecast
 from app.pipeline.release_total import ReleaseTotal, count_release
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
@@ -58,7 +60,9 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
     listed = services.mappings.hubspot.mailability.list_name
     bill = tell_bill(forecast, listed) if forecast else ()
     release = _tell_release(total, plan) if total else ()
-    for line in (*describe(plan), *_kept_back(plan), *bill, *release, *_rest(services, shown)):
+    begins = _experiment(services)
+    told = tell_planned(services, begins) if begins else ()
+    for line in (*describe(plan), *_kept_back(plan), *bill, *release, *told, *_rest(services, shown)):
         console.line(line)
     if console.as_json:
         console.report(
@@ -68,6 +72,7 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
                 "more": shown.more,
                 "would_send": asdict(total) if total else None,
                 "bill": asdict(forecast) | {"would_be": forecast.would_be} if forecast else None,
+                "experiment": asdict(begins) | {"base_rate": begins.base_rate} if begins else None,
             }
         )
     return 0
@@ -94,6 +99,12 @@ def _tell_release(total: ReleaseTotal, plan: Plan) -> Iterator[str]:
     )
     if total.unread:
         yield f"{total.unread:,} of these leads were not read from HubSpot yet: counted as the sync saw them."
+
+
+def _experiment(services: Services) -> Forecast | None:
+    """What the experiment that carrying the plan out may begin would take."""
+    with services.database.connect() as conn:
+        return planned(services, conn, services.clock())
 
 
 def _rest(services: Services, shown: Shown) -> Iterator[str]:

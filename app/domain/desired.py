@@ -187,20 +187,20 @@ def make_desired(lead: LeadState, mapping: HubSpotMapping, now: datetime) -> Des
     )
 
 
-def task_key(rule: TaskRule, person_id: int) -> str:
-    """The natural key of the one task that a rule ever makes for a lead."""
-    return f"{rule.key}:{person_id}"
-
-
 def _task(rule: TaskRule, lead: LeadState, now: datetime) -> Task:
     words = {"score": str(lead.score.value), "reasons": lead.texts.reasons}
     return Task(
-        key=task_key(rule, lead.person_id),
+        key=task_key(rule.key, lead.person_id),
         rule=rule,
         subject=rule.subject.format_map(words),
         body=rule.body.format_map(words),
         due_at=now + timedelta(hours=rule.due_hours),
     )
+
+
+def task_key(rule: str, person_id: int) -> str:
+    """A task's natural key: what a rule makes for a person, once."""
+    return f"{rule}:{person_id}"
 
 
 def worth_writing(mapping: HubSpotMapping, desired: Mapping[str, str], held: Mapping[str, str]) -> bool:

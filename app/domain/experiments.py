@@ -16,12 +16,35 @@ from app.domain.portal import HubSpotMapping
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What an experiment fixes when it begins: how arms are dealt, and by what they are compared."""
+
+    salt: str
+    holdout_share: float
+    outcome: str
+    horizon_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """Which arm a person is in, for good, and the band at that moment."""
 
     person_id: int
     arm: Arm
     stratum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """The arms that a plan deals when it is carried out, and the experiment they are of."""
+
+    trial: Trial
+    arms: tuple[Assignment, ...]
+
+
+def salt_of(number: int) -> str:
+    """The salt of an installation's experiment by its number: the same at every look before it begins."""
+    return hashlib.sha256(f"experiment {number}".encode()).hexdigest()[:16]
 
 
 def arm_of(person_id: int, salt: str, holdout_share: float) -> Arm:

@@ -27,28 +27,31 @@ BLOCKED: frozenset[Verdict] = frozenset({"opted_out", "bounced", "non_marketing"
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What decides besides the score. `pilot_list` "" means everybody; `arms` are the people of a running
-    experiment; `released` says that a person approved enrolments and tasks by the current rules.
+    experiment; `released` says that a person approved enrolments and tasks by the current rules. Without
+    `marketing_contacts` the portal knows no such status, and mails whoever did not opt out or bounce.
     """
 
     released: bool
     pilot_list: str = ""
     arms: Mapping[int, Arm] = field(default_factory=dict)
     language: Literal["es", "en"] = "es"
+    marketing_contacts: bool = True
 
 
 def judge(person_id: int, held: Contact | None, gate: Gate, mapping: HubSpotMapping) -> Verdict:
     """May this lead be acted on? `held` is its contact as read just now, None while HubSpot knows none: a new
-    contact is non-marketing until the marketer says otherwise.
+    contact is non-marketing until the marketer says otherwise, where the portal knows that status.
     """
     values, lists = (held.properties, held.lists) if held else ({}, frozenset())
     mail = mapping.mailability
+    status = values.get(mail.marketable, "")
     answers: tuple[tuple[bool, Verdict], ...] = (
         (gate.pilot_list != "" and gate.pilot_list not in lists, "not_pilot"),
         (values.get(mapping.pause.name) == "true", "paused"),
         (gate.arms.get(person_id) == "holdout", "holdout"),
         (values.get(mail.opted_out) == "true", "opted_out"),
         (bool(values.get(mail.bounced)), "bounced"),
-        (values.get(mail.marketable) != "true", "non_marketing"),
+        (status != "true" and (gate.marketing_contacts or status != ""), "non_marketing"),
         (not gate.released, "unreleased"),
     )
     return next((verdict for applies, verdict in answers if applies), "act")

@@ -252,8 +252,9 @@ def _hints(source: str, payload: Payload, rule: HintRule) -> Iterator[ContactHin
     ended = [contact_id for contact_id in ids if contact_id not in ("", into)]
     if not ended:
         raise BadRecord(value_at(payload, rule.contact_ids[0])[0], "is missing")
+    name, value = (read_text(payload, path) if path else "" for path in (rule.property, rule.value))
     for contact_id in ended:
-        yield ContactHint(source, contact_id, rule.change, occurred_at, into)
+        yield ContactHint(source, contact_id, rule.change, occurred_at, into, name, value)
 
 
 def _hinted(payload: Payload, path: str, split: str) -> Iterator[str]:

@@ -93,6 +93,10 @@ class Destination(Protocol):
         """
         ...
 
+    def lacks(self, properties: Sequence[str]) -> set[str]:
+        """Those of these contact properties that the portal does not have at all, whoever defines them."""
+        ...
+
     def read(self, contact_ids: Sequence[str], properties: Sequence[str]) -> dict[str, Contact]:
         """The contacts as they are now, 100 a call; unknown ids are absent from the answer."""
         ...
@@ -126,6 +130,10 @@ class PortalCheck(Protocol):
 
     def room(self, properties: int) -> list[Problem]:
         """Does the portal take so many more contact properties?"""
+        ...
+
+    def has_list(self, name: str) -> bool:
+        """Is there a list of contacts with this name? Raises TryLater and BadCredentials."""
         ...
 
     def workflows(self, wanted: Sequence[Workflow], holdout: str) -> list[Problem]:

@@ -125,7 +125,7 @@ class ContactHint:
     """A webhook's word that something happened to a contact. Its values are hints: the contact is re-read.
 
     `change` is what happened; for "merged", `into` is the surviving contact's id and `contact_id` the id
-    that ended.
+    that ended. For "changed", `property` has the new `value` where the webhook tells which.
     """
 
     source: str
@@ -133,6 +133,8 @@ class ContactHint:
     change: Literal["changed", "deleted", "privacy_deleted", "merged", "restored"]
     occurred_at: datetime
     into: str = ""
+    property: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class HintRule:
     """`contact_ids` are paths of one id or a list of ids: one hint each. The id in `into` is left out.
 
     `split` separates several ids in one text; `present` paths must hold something, or nothing is hinted.
+    `property` and `value` are where a changed property's name and new value stand.
     """
 
     contact_ids: tuple[Path, ...]
@@ -110,6 +111,8 @@ class HintRule:
     into: Path = ""
     split: str = ""
     present: tuple[Path, ...] = ()
+    property: Path = ""
+    value: Path = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from app.domain.normalize import is_known, normalize
 from app.domain.ports import WebhookSource
 from app.domain.records import Fact, Page, Profile, Record
 from app.pipeline.current import doubt_changed
+from app.pipeline.echo import without_echoes
 from app.pipeline.poison import Poison, find_poison
 from app.services import Services
 from app.store import cursors, facts, inbox, quarantine, runs
@@ -100,7 +101,7 @@ def _absorb_lot(services: Services, now: datetime, lot: int, *, only: int | None
             state, kept = _read_delivery(services, conn, row, now, done)
             states[state].append(row.id)
             found += [(fact, Cause(inbox_id=row.id)) for fact in kept]
-        _store(conn, done, found, now)
+        _store(conn, done, without_echoes(conn, found, services.mappings.hubspot), now)
         for state, ids in states.items():
             inbox.settle(conn, ids, state, now)
     done.more = len(rows) == lot

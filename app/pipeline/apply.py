@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.domain.brake import passed_today
 from app.domain.changes import Change
 from app.domain.errors import BadConfig, Fault, TryLater, UnsafePlan
+from app.pipeline.experiment import deal
 from app.pipeline.lots import WRITER_WAIT, Applied, Lot, Sending, lots_of, people_of
 from app.services import Services
 from app.store import day_totals, ledger, mirror, plans, switches
@@ -53,7 +54,7 @@ def apply_plan(
         stored = _runnable(plans.load(conn, fingerprint), fingerprint, now, released=released)
         passed = () if released else _take_of_the_day(conn, stored, now)
         if not passed:
-            _begin(conn, stored, now)
+            _begin(services, conn, stored, now)
         settled = ledger.settled_keys(conn, fingerprint)
     if passed:
         raise UnsafePlan(fingerprint, passed)
@@ -82,8 +83,10 @@ def _take_of_the_day(conn: sa.Connection, stored: StoredPlan, now: datetime) -> 
     return passed
 
 
-def _begin(conn: sa.Connection, stored: StoredPlan, now: datetime) -> None:
+def _begin(services: Services, conn: sa.Connection, stored: StoredPlan, now: datetime) -> None:
     fingerprint = stored.plan.fingerprint
+    if stored.dealt is not None and stored.state == "shown":
+        deal(services, conn, stored.dealt, fingerprint, now)
     plans.mark(conn, fingerprint, "applying", now)
     if stored.undoes is not None:  # else the next turn would write it all again
         switches.turn(conn, "paused", f"{UNDO} {stored.undoes}", now)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from app.domain.bill import Forecast
 from app.domain.changes import AddToList, CreateContact, Plan, RemoveFromList
+from app.pipeline.release import knows_marketing
 from app.services import Services
 from app.store import bill, mirror
 
@@ -15,7 +16,9 @@ EVERYBODY = 10**9
 
 
 def forecast_bill(services: Services, plan: Plan) -> Forecast | None:
-    """The forecast for a plan; None for one that neither adds to the list nor makes contacts."""
+    """The forecast for a plan; None for one that neither adds to the list nor makes contacts, and where the
+    portal knows no marketing contacts.
+    """
     name = services.mappings.hubspot.mailability.list_name
     joins = sum(isinstance(change, AddToList) and change.list_name == name for change in plan.changes)
     leaves = sum(isinstance(change, RemoveFromList) and change.list_name == name for change in plan.changes)
@@ -23,6 +26,8 @@ def forecast_bill(services: Services, plan: Plan) -> Forecast | None:
     if not joins and not created:
         return None
     with services.database.connect() as conn:
+        if knows_marketing(conn) is False:
+            return None
         now = bill_now(services, conn)
     return replace(now, lacking=now.lacking + joins - leaves, created=created, joining=joins - leaves)
 

@@ -27,7 +27,7 @@ from app.domain.records import IdentityKey
 from app.pipeline.reread import reread
 from app.pipeline.write_back import destination_of
 from app.services import Services
-from app.store import ledger, mirror, people, writer
+from app.store import ledger, merges, mirror, people, writer
 from app.store.people_locks import persons_left
 from app.store.plans import StoredPlan
 
@@ -141,7 +141,8 @@ class Sending:
             }
             outcomes = list(judged.values())
             known = {*states, *(outcome.key for outcome in outcomes)}
-            outcomes += _done_elsewhere([item for item in todo if item.key not in known], *once)
+            fresh = [item for item in todo if item.key not in known]
+            outcomes += _done_elsewhere(fresh, *once, merges.gone(conn, _sent_once(fresh)))
             ledger.intend(
                 conn,
                 fingerprint,
@@ -216,12 +217,23 @@ def _with_notes(outcomes: Sequence[Outcome], notes: Mapping[str, str]) -> list[O
     ]
 
 
+def _sent_once(fresh: Sequence[Change]) -> list[int]:
+    return people_of([change for change in fresh if isinstance(change, EnrolInWorkflow | CreateTask)])
+
+
 def _done_elsewhere(
-    fresh: Sequence[Change], enrolled: Collection[tuple[int, str]], task_keys: Collection[str]
+    fresh: Sequence[Change],
+    enrolled: Collection[tuple[int, str]],
+    task_keys: Collection[str],
+    gone: Collection[int],
 ) -> Iterator[Outcome]:
-    """What happens once per lead and another plan has done, or begun, since this one was made."""
+    """What happens once per lead and another plan has done, or begun, since this one was made; or whose lead
+    was merged since into one who may have had it.
+    """
     for change in fresh:
         match change:
+            case EnrolInWorkflow() | CreateTask() if change.person_id in gone:
+                yield Outcome(change.key, "superseded", "its lead was merged into another one")
             case EnrolInWorkflow() if (change.person_id, change.workflow) in enrolled:
                 yield Outcome(change.key, "superseded", "another plan enrolled this lead")
             case CreateTask() if change.key in task_keys:

@@ -51,7 +51,7 @@ def _count(
 ) -> None:
     ids, mapping = sorted(bands), services.mappings.hubspot
     enrolled, task_keys = ledger.done_once(conn, ids)
-    gate, _ = gate_of(services, conn, ids, now, enrol=True)
+    gate, _ = gate_of(services, conn, ids, enrol=True)
     read = mirror.shown(conn, ids)
     synced = _as_synced(conn, [person for person in ids if person not in read], mapping)
     for person, contact in {**synced, **read}.items():
@@ -59,7 +59,9 @@ def _count(
             continue
         band = bands[person]
         flows = sum(flow.band == band and (person, flow.key) not in enrolled for flow in mapping.workflows)
-        tasks = sum(rule.band == band and task_key(rule, person) not in task_keys for rule in mapping.tasks)
+        tasks = sum(
+            rule.band == band and task_key(rule.key, person) not in task_keys for rule in mapping.tasks
+        )
         total.enrolments += flows
         total.tasks += tasks
         total.unread += bool(flows or tasks) and person in synced

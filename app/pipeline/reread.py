@@ -53,7 +53,7 @@ def reread(services: Services, stored: StoredPlan, lot: Sequence[Change], now: d
     if not contact_ids:
         return Reread(lot)
     current = destination_of(services).read(contact_ids, asked_names(services.mappings.hubspot))
-    standings = _standings(services, stored, lot, current, now)
+    standings = _standings(services, stored, lot, current)
     if stored.undoes is None:
         _remember_edits(services, lot, standings, current, now)
     sent = [found.change or change for change, found in zip(lot, standings, strict=True)]
@@ -76,12 +76,11 @@ def _standings(
     stored: StoredPlan,
     lot: Sequence[Change],
     current: Mapping[str, Contact],
-    now: datetime,
 ) -> list[Standing]:
     mapping = services.mappings.hubspot
     people = sorted({person for change in lot if (person := getattr(change, "person_id", 0))})
-    with services.database.begin() as conn:
-        gate, _ = gate_of(services, conn, people, now, enrol=False)
+    with services.database.connect() as conn:
+        gate, _ = gate_of(services, conn, people, enrol=False)
         _, memories = mirror.recall(conn, people)
     found = []
     for change in lot:

@@ -118,6 +118,7 @@ def _portal(services: Services, portal: PortalCheck | None, now: datetime) -> It
         note_portal(services, portal, now)
         yield from portal_problems(services, portal)
         yield from portal.rights()
+        yield from _pilot(services, portal)
         yield from workflow_problems(services, portal)
     except SaviaError as reason:
         yield failure("hubspot", reason)
@@ -126,6 +127,16 @@ def _portal(services: Services, portal: PortalCheck | None, now: datetime) -> It
 def workflow_problems(services: Services, portal: PortalCheck) -> list[Problem]:
     """What keeps the sequences from sending their mails."""
     return portal.workflows(services.mappings.hubspot.workflows, _holdout(services))
+
+
+def _pilot(services: Services, portal: PortalCheck) -> Iterator[Problem]:
+    name = services.settings.pilot.list
+    if name and not portal.has_list(name):
+        message = (
+            f"no list in HubSpot is named {name!r}, so nobody is written to: set [pilot] list to the name of "
+            'one, or to "" for everybody'
+        )
+        yield Problem("error", "pilot", message)
 
 
 def _holdout(services: Services) -> str:

@@ -12,11 +12,11 @@ from app.domain.changes import Problem
 from app.pipeline import release, steps
 from app.pipeline.bill import bill_now
 from app.pipeline.counts import count_problems, counts_now
+from app.pipeline.experiment import experiment_problems, experiment_state
 from app.pipeline.through import through_in_words, through_problems
 from app.services import Services
 from app.store import (
     activities,
-    experiments,
     freshness,
     inbox,
     job_rows,
@@ -47,8 +47,10 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "records held": quarantine.count_open(conn),
         "leads waiting for a write": mirror.count_waiting(conn),
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
-        "experiment": _experiment(conn),
         "marketing contacts": tell_standing(bill_now(services, conn)),
+        "pulled activity to HubSpot, last day": str(freshness.measure_pulled(conn, now - timedelta(days=1))),
+        "mailed by HubSpot": _mailed(conn),
+        "experiment": experiment_state(conn, services, now),
         "jobs": job_rows.count_by_state(conn),
         "published ends": {end.what: end.ends_on.isoformat() for end in services.ends},
         "counted": counts_now(conn, services),
@@ -64,13 +66,17 @@ def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Ite
     yield from _of_another_release(conn, services)
     yield from count_problems(conn, services)
     yield from through_problems(conn, services, now)
+    yield from experiment_problems(conn, services)
 
 
-def _experiment(conn: sa.Connection) -> str:
-    trial = experiments.running(conn)
-    if trial is None:
-        return "none"
-    return f"{trial.holdout_share:.0%} held out since {trial.started_at:%Y-%m-%d}, for {trial.outcome}"
+def _mailed(conn: sa.Connection) -> str:
+    """Whom the portal mails, as far as the gate is concerned."""
+    known = release.knows_marketing(conn)
+    if known is None:
+        return "not looked at yet: python -m jobs write_back"
+    if known:
+        return "marketing contacts who neither opted out nor bounced"
+    return "whoever neither opted out nor bounced: this portal has no marketing contacts"
 
 
 def _held_up(conn: sa.Connection, services: Services, now: datetime) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from app.domain.changes import Contact, Plan, SetupChange
 from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
 from app.domain.edits import Memory
 from app.domain.errors import BadConfig, Fault
-from app.domain.experiments import Assignment, assign, first_eligible
+from app.domain.experiments import Assignment, Dealt, Trial, assign, first_eligible
 from app.domain.gate import Gate
 from app.domain.past import Past
 from app.domain.plan import make_plan
@@ -22,10 +22,9 @@ from app.pipeline.bill import held_by_bill
 from app.pipeline.current import Current, before_images, read_current, remembered
 from app.pipeline.leads import load_leads
 from app.pipeline.limits import held_by_lists, limits_of
-from app.pipeline.release import gate_of, rules_of
+from app.pipeline.release import gate_of, note_marketing, rules_of
 from app.services import Services
-from app.store import day_totals, experiments, ledger, mirror, plans, switches
-from app.store.experiments import Experiment
+from app.store import day_totals, ledger, mirror, plans, switches
 from app.store.mirror import Waiting
 
 LARGEST_PLAN = 20_000
@@ -64,7 +63,7 @@ def show_plan(
     run_id: int | None = None,
 ) -> Shown:
     """Make and keep the plan for the leads that wait, or only for those a webhook spoke of. Writes nothing
-    to HubSpot.
+    to HubSpot, and deals nobody an arm: carrying it out does.
 
     `with_setup` is for a person: it also looks for properties and lists that the portal lacks, and reads all
     contacts anew. `enrol` looks at everybody and includes the enrolments and tasks that rules not yet
@@ -75,6 +74,8 @@ def show_plan(
     """
     destination = destination_of(services)
     setup = _missing_setup(services, destination) if with_setup else []
+    if with_setup:
+        note_marketing(services, destination, now)
     with services.database.begin() as conn:
         if enrol:
             mirror.wait_everyone(conn, now)
@@ -83,14 +84,13 @@ def show_plan(
         scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)
+    dealt = Dealt(scene.trial, tuple(arms)) if scene.trial and arms else None
     plan = _plan(services, scene, current.contacts, arms, setup, now)
     with services.database.begin() as conn:
-        if scene.trial is not None:
-            experiments.assign(conn, scene.trial.id, arms, now)
         waits = _waits_already(conn, plan, now, whole=not hot_only) if run_id is not None else ""
         if not waits:
-            releases = rules_of(services) if enrol else None
-            _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases)
+            releases = rules_of(services, conn) if enrol else None
+            _keep(conn, plan, scene, current.contacts, now, run_id, releases=releases, dealt=dealt)
         _note(conn, plan, scene, current, now)
     return Shown(plan, scene.leads, more=len(scene.waiting) == most, waits=waits)
 
@@ -104,7 +104,7 @@ class _Scene:
     leads: int
     past: Past
     gate: Gate
-    trial: Experiment | None
+    trial: Trial | None
     known: Mapping[str, Contact]
 
 
@@ -126,7 +126,7 @@ def _scene(
     ]
     held, memories = mirror.recall(conn, person_ids)
     past = _past(conn, person_ids, memories, now)
-    gate, trial = gate_of(services, conn, person_ids, now, enrol=enrol)
+    gate, trial = gate_of(services, conn, person_ids, enrol=enrol)
     candidates = [
         item for item in desired if _may_need_write(item, held.get(item.lead.person_id), past, services)
     ]
@@ -232,6 +232,7 @@ def _keep(
     run_id: int | None,
     *,
     releases: str | None,
+    dealt: Dealt | None,
 ) -> None:
     if plan.changes:
         changing = _changing(plan)
@@ -241,7 +242,7 @@ def _keep(
             if item.lead.person_id in changing
         }
         before = before_images(plan.changes, current)
-        plans.save(conn, plan, score_ids, before, now, run_id, releases=releases)
+        plans.save(conn, plan, score_ids, before, now, run_id, releases=releases, dealt=dealt)
     elif releases is not None:  # nobody is concerned: there is no plan to release them by
         switches.turn(conn, "released_rules", releases, now)
 

@@ -2,57 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.domain.experiments import Assignment
+from app.domain.errors import TryLater
+from app.domain.experiments import Assignment, Trial
 from app.domain.gate import Arm
+from app.store.encoding import as_json
 from app.store.schema import assignment, experiment
+
+# Who was merged into another, or deleted, since their plan was made is nobody to compare.
+ASSIGN = sa.text("""
+    INSERT INTO assignment (experiment_id, person_id, arm, stratum, assigned_at)
+    SELECT :experiment_id, person_id, arm, stratum, :at
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(person_id bigint, arm text, stratum text)
+    WHERE EXISTS (SELECT FROM identity WHERE identity.person_id = d.person_id)
+    ON CONFLICT DO NOTHING
+""")
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A running experiment: its choice (share) and its outcome, as fixed when it started."""
+    """A running experiment: what was fixed when it started, and what it was expected to take."""
 
     id: int
-    salt: str
-    holdout_share: float
-    outcome: str
-    horizon_days: int
+    trial: Trial
     started_at: datetime
+    forecast: Mapping[str, Any]
 
 
 def running(conn: sa.Connection) -> Experiment | None:
     """The experiment that has started and not ended, or None."""
-    query = sa.select(
-        experiment.c.id,
-        experiment.c.salt,
-        experiment.c.holdout_share,
-        experiment.c.outcome,
-        experiment.c.horizon_days,
-        experiment.c.started_at,
-    ).where(experiment.c.ended_at.is_(None))
-    row = conn.execute(query.order_by(experiment.c.id.desc()).limit(1)).first()
-    return None if row is None else Experiment(*row)
+    row = conn.execute(sa.select(experiment).where(experiment.c.ended_at.is_(None))).first()
+    if row is None:
+        return None
+    trial = Trial(row.salt, row.holdout_share, row.outcome, row.horizon_days)
+    return Experiment(row.id, trial, row.started_at, row.forecast or {})
 
 
-def start(
-    conn: sa.Connection, salt: str, holdout_share: float, outcome: str, horizon_days: int, at: datetime
-) -> Experiment:
-    """Begin an experiment."""
-    values = {
-        "salt": salt,
-        "holdout_share": holdout_share,
-        "outcome": outcome,
-        "horizon_days": horizon_days,
-        "started_at": at,
-    }
-    found = conn.execute(insert(experiment).values(values).returning(experiment.c.id)).scalar_one()
-    return Experiment(found, salt, holdout_share, outcome, horizon_days, at)
+def begun(conn: sa.Connection) -> int:
+    """How many experiments ever began."""
+    return conn.execute(sa.select(sa.func.count()).select_from(experiment)).scalar_one()
+
+
+def begin(conn: sa.Connection, trial: Trial, forecast: Mapping[str, Any], at: datetime) -> Experiment:
+    """Begin an experiment. Raises TryLater where another one runs already."""
+    values = {**asdict(trial), "forecast": dict(forecast), "started_at": at}
+    made = insert(experiment).values(values).on_conflict_do_nothing().returning(experiment.c.id)
+    found = conn.execute(made).scalar_one_or_none()
+    if found is None:
+        raise TryLater("another process has just begun an experiment: this one goes on later")
+    return Experiment(found, trial, at, forecast)
 
 
 def end(conn: sa.Connection, experiment_id: int, at: datetime) -> None:
@@ -69,17 +74,16 @@ def arms(conn: sa.Connection, experiment_id: int, person_ids: Sequence[int]) -> 
     return {row.person_id: row.arm for row in conn.execute(query)}
 
 
+def counted(conn: sa.Connection, experiment_id: int) -> dict[str, int]:
+    """People by arm, without those whom the analysis leaves out."""
+    query = sa.select(assignment.c.arm, sa.func.count()).where(
+        assignment.c.experiment_id == experiment_id, assignment.c.excluded.is_(None)
+    )
+    return {arm: people for arm, people in conn.execute(query.group_by(assignment.c.arm))}  # noqa: C416 - rows
+
+
 def assign(conn: sa.Connection, experiment_id: int, assignments: Sequence[Assignment], at: datetime) -> None:
     """Put people into their arms; who is in one stays there."""
-    rows = [
-        {
-            "experiment_id": experiment_id,
-            "person_id": item.person_id,
-            "arm": item.arm,
-            "stratum": item.stratum,
-            "assigned_at": at,
-        }
-        for item in assignments
-    ]
-    if rows:
-        conn.execute(insert(assignment).on_conflict_do_nothing(), rows)
+    if assignments:
+        rows = as_json([asdict(item) for item in assignments])
+        conn.execute(ASSIGN, {"rows": rows, "experiment_id": experiment_id, "at": at})

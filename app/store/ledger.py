@@ -20,6 +20,7 @@ from app.domain.changes import (
     Unenrol,
     WithdrawTask,
 )
+from app.domain.desired import task_key
 from app.store.change_rows import from_row, to_row
 from app.store.encoding import as_json
 from app.store.schema import ledger as table
@@ -144,7 +145,11 @@ def created_contacts(conn: sa.Connection, fingerprint: str) -> dict[int, str]:
 
 
 def done_once(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[set[tuple[int, str]], set[str]]:
-    """(person, workflow) pairs already enrolled and task keys already made. An intent counts as made."""
+    """(person, workflow) pairs already enrolled and task keys already made. An intent counts as made.
+
+    A key is told with the person to whom the task belongs now: it was made under the number of somebody who
+    may have been merged into them since.
+    """
     query = sa.select(table.c.kind, table.c.person_id, table.c.subject).where(
         table.c.kind.in_([EnrolInWorkflow.__name__, CreateTask.__name__]),
         table.c.person_id == sa.any_(sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))),
@@ -154,7 +159,7 @@ def done_once(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[set[tuple
     task_keys: set[str] = set()
     for kind, person_id, subject in conn.execute(query):
         if kind == CreateTask.__name__:
-            task_keys.add(subject)
+            task_keys.add(task_key(subject.rpartition(":")[0], person_id))
         else:
             enrolled.add((person_id, subject))
     return enrolled, task_keys

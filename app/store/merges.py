@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,6 +16,11 @@ HELD_BY = sa.text("""
 """)
 HOLD_ROWS = sa.text("""
     SELECT id, person_id FROM identity WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+""")
+GONE = sa.text("""
+    SELECT merged_person_id FROM merge
+    WHERE merged_person_id = ANY(CAST(:persons AS bigint[]))
+      AND NOT EXISTS (SELECT FROM identity WHERE identity.person_id = merged_person_id)
 """)
 REPOINT = sa.text("""
     UPDATE identity SET person_id = moved.person_id
@@ -36,17 +41,37 @@ FOLLOW = [
     sa.text(f"UPDATE {table} SET person_id = :kept WHERE person_id = :merged")  # noqa: S608  constants only
     for table in ("mirror", "ledger")
 ]
-# Who was in two arms of one experiment is left out of its analysis; the kept person's arm stays in force.
-BOTH_ARMS = sa.text("""
-    UPDATE assignment SET excluded = 'a merge of two people of different arms'
-    FROM assignment other
-    WHERE assignment.person_id = :kept AND other.person_id = :merged
-      AND assignment.experiment_id = other.experiment_id
-      AND (assignment.arm <> other.arm OR other.excluded IS NOT NULL)
-""")
-FOLLOW_ARM = sa.text("""
-    UPDATE assignment SET person_id = :kept WHERE person_id = :merged AND experiment_id NOT IN (
-        SELECT experiment_id FROM assignment WHERE person_id = :kept)
+# The kept person goes on in their own arm, or takes over the other's; the merged person's row stays, counts
+# no more, and comes back when the merge is taken back.
+JOIN_ARMS = [
+    sa.text("""
+        INSERT INTO assignment (experiment_id, person_id, arm, stratum, assigned_at, taken_from)
+        SELECT experiment_id, :kept, arm, stratum, assigned_at, person_id
+        FROM assignment WHERE person_id = :merged
+        ON CONFLICT DO NOTHING
+    """),
+    sa.text("UPDATE assignment SET merged_into = :kept WHERE person_id = :merged"),
+]
+PART_ARMS = [
+    sa.text("DELETE FROM assignment WHERE person_id = :kept AND taken_from = :merged"),
+    sa.text("UPDATE assignment SET merged_into = NULL WHERE person_id = :merged AND merged_into = :kept"),
+]
+# Who was in two arms of one experiment, by themselves or by whoever was merged into them, is left out of its
+# analysis; whoever was merged into another counts with that one alone.
+JUDGE_ARMS = sa.text("""
+    WITH RECURSIVE together(experiment_id, person_id, one, arm) AS (
+        SELECT experiment_id, person_id, person_id, arm FROM assignment WHERE person_id IN (:kept, :merged)
+        UNION
+        SELECT a.experiment_id, t.person_id, a.person_id, a.arm
+        FROM assignment a JOIN together t ON a.experiment_id = t.experiment_id AND a.merged_into = t.one
+    ), judged AS (
+        SELECT experiment_id, person_id, count(DISTINCT arm) AS arms FROM together GROUP BY 1, 2
+    )
+    UPDATE assignment SET excluded = CASE
+        WHEN merged_into IS NOT NULL THEN 'counts with the person they were merged into'
+        WHEN arms > 1 THEN 'a merge of two people of different arms' END
+    FROM judged
+    WHERE assignment.experiment_id = judged.experiment_id AND assignment.person_id = judged.person_id
 """)
 FOLLOW_BACK = [
     sa.text(f"""
@@ -65,6 +90,11 @@ GO_BACK = sa.text("""
     WHERE id = ANY(:ids) AND person_id = :kept
 """)
 FORGET = sa.text("DELETE FROM merge WHERE id = :id")
+
+
+def gone(conn: sa.Connection, person_ids: Collection[int]) -> set[int]:
+    """Those of these people who were merged into others and have no name left."""
+    return set(conn.scalars(GONE, {"persons": list(person_ids)})) if person_ids else set()
 
 
 def regroup(
@@ -87,7 +117,7 @@ def regroup(
     for (kept, merged), ids in sorted(handed.items()):
         conn.execute(NOTE, {"kept": kept, "merged": merged, "ids": ids, "reason": reason, "at": at})
     for merged, kept in sorted(merges.items()):
-        for statement in (BOTH_ARMS, FOLLOW_ARM, *FOLLOW):
+        for statement in (*JOIN_ARMS, JUDGE_ARMS, *FOLLOW):
             conn.execute(statement, {"merged": merged, "kept": kept})
     take_over(conn, merges)
     for statement in FORGET_DERIVED:
@@ -109,7 +139,7 @@ def unmerge(conn: sa.Connection, merge_id: int, at: datetime) -> bool:
     values = {"kept": kept, "merged": merged, "ids": ids, "merged_at": merged_at}
     if conn.execute(GO_BACK, values).rowcount == 0:
         return False
-    for statement in FOLLOW_BACK:
+    for statement in (*PART_ARMS, JUDGE_ARMS, *FOLLOW_BACK):
         conn.execute(statement, {"merged": merged, "kept": kept})
     conn.execute(FORGET, {"id": merge_id})
     touch(conn, {kept, merged}, at)

@@ -49,6 +49,9 @@ UNSETTLED = sa.text("""
     SELECT person_id, change -> 'properties' FROM ledger
     WHERE state = 'intent' AND person_id = ANY(CAST(:ids AS bigint[]))
 """)
+REMEMBERED = sa.text("""
+    SELECT contact_id, person_id, properties FROM mirror WHERE contact_id = ANY(CAST(:ids AS text[]))
+""")
 OF_CONTACTS = sa.text("""
     SELECT * FROM mirror WHERE contact_id = ANY(CAST(:ids AS text[])) AND seen_at IS NOT NULL
 """)
@@ -215,6 +218,16 @@ def recall(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[dict[int, Co
         if row.score_id is not None:  # else what stands there is nobody's edit: it stood there before us
             memories[row.person_id] = Memory(row.contact_id, values, row.edited, sent)
     return held, memories
+
+
+def memories_of(conn: sa.Connection, contact_ids: Sequence[str]) -> dict[str, Memory]:
+    """What we wrote to these contacts last, or sent without an answer, by contact id."""
+    rows = conn.execute(REMEMBERED, {"ids": list(contact_ids)}).all()
+    unsettled = _unsettled(conn, [row.person_id for row in rows])
+    return {
+        row.contact_id: Memory(row.contact_id, row.properties, {}, unsettled.get(row.person_id, {}))
+        for row in rows
+    }
 
 
 def _unsettled(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, dict[str, set[str]]]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.changes import Plan, Use
+from app.domain.experiments import Assignment, Dealt, Trial
 from app.store.change_rows import from_row, to_row
 from app.store.schema import ledger
 from app.store.schema import plan as table
@@ -36,8 +37,8 @@ RELEASED = sa.text("""
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
     """A plan with when it was made and how far it went: shown, applying, applied, or stopped by an
-    undo. `undoes` is the run whose
-    writes it takes back, `releases` the rules whose enrolments and tasks it lets go.
+    undo. `undoes` is the run whose writes it takes back, `releases` the rules whose enrolments and tasks it
+    lets go, `dealt` the arms that its people get when it is carried out.
     """
 
     plan: Plan
@@ -47,6 +48,7 @@ class StoredPlan:
     before: Mapping[str, Mapping[str, Any]]
     undoes: int | None = None
     releases: str | None = None
+    dealt: Dealt | None = None
 
 
 def save(
@@ -59,6 +61,7 @@ def save(
     *,
     undoes: int | None = None,
     releases: str | None = None,
+    dealt: Dealt | None = None,
 ) -> None:
     """Keep a plan under its fingerprint, with the score of each person that caused it and, by change key,
     what HubSpot held before.
@@ -78,6 +81,7 @@ def save(
         "undoes": undoes,
         "releases": releases,
         "uses": {name: asdict(use) for name, use in plan.uses.items()},
+        "dealt": None if dealt is None else asdict(dealt),
     }
     statement = insert(table).values(row)
     conn.execute(
@@ -108,12 +112,17 @@ def load(conn: sa.Connection, fingerprint: str) -> StoredPlan | None:
         before=row["before"],
         undoes=row["undoes"],
         releases=row["releases"],
+        dealt=None if row["dealt"] is None else _dealt(row["dealt"]),
     )
 
 
 def hold_back(conn: sa.Connection, fingerprint: str, unsafe: Sequence[str]) -> None:
     """A plan that was shown as safe waits for a person after all."""
     conn.execute(sa.update(table).where(table.c.fingerprint == fingerprint).values(unsafe=list(unsafe)))
+
+
+def _dealt(row: Mapping[str, Any]) -> Dealt:
+    return Dealt(Trial(**row["trial"]), tuple(Assignment(**item) for item in row["arms"]))
 
 
 def mark(conn: sa.Connection, fingerprint: str, state: str, at: datetime) -> None:

@@ -349,6 +349,7 @@ plan = sa.Table(
     sa.Column("undoes", Id, comment="the run whose writes it takes back"),
     sa.Column("releases", Key, comment="the rules it releases for enrolments and tasks when it is applied"),
     sa.Column("alerted_at", Stamp, comment="when its waiting was logged: once"),
+    sa.Column("dealt", JSONB, comment="the experiment and the arms it deals when it is applied"),
     sa.Column(
         "uses", JSONB, nullable=False, server_default="{}", comment="name -> what it takes of the day's limit"
     ),
@@ -438,7 +439,7 @@ switch = sa.Table(
     sa.Column("set_at", Stamp, nullable=False),
 )
 
-# The choice and the outcome of an experiment are fixed when it starts.
+# The choice and the outcome of an experiment are fixed when it starts; one runs at a time.
 experiment = sa.Table(
     "experiment",
     metadata,
@@ -449,6 +450,13 @@ experiment = sa.Table(
     sa.Column("horizon_days", sa.Integer, nullable=False),
     sa.Column("started_at", Stamp, nullable=False),
     sa.Column("ended_at", Stamp),
+    sa.Column("forecast", JSONB, comment="what it was expected to take when it began"),
+)
+sa.Index(
+    "uq_experiment_open",
+    experiment.c.ended_at.is_(None),
+    unique=True,
+    postgresql_where=experiment.c.ended_at.is_(None),
 )
 
 assignment = sa.Table(
@@ -460,6 +468,13 @@ assignment = sa.Table(
     sa.Column("stratum", Key, nullable=False, comment="the band at assignment"),
     sa.Column("assigned_at", Stamp, nullable=False),
     sa.Column("excluded", sa.Text, comment="why it is left out of the analysis"),
+    sa.Column("merged_into", Id, comment="the person whose row counts instead"),
+    sa.Column("taken_from", Id, comment="the person merged into this one whose arm it is"),
+)
+sa.Index(
+    "ix_assignment_merged_into",
+    assignment.c.merged_into,
+    postgresql_where=assignment.c.merged_into.is_not(None),
 )
 sa.Index("ix_assignment_person_id", assignment.c.person_id)
 

@@ -1,4 +1,4 @@
-"""What holds for the whole installation: writes paused, rules released, the portal it belongs to."""
+"""What holds for the whole installation: writes paused, rules released, the portal and what it knows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.store.schema import switch as table
 
-Name = Literal["paused", "released_rules", "portal"]
+Name = Literal["paused", "released_rules", "portal", "marketing_contacts"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ class HubSpotDestination:
         except BadCredentials as refusal:
             return [Problem("error", "hubspot", str(refusal))], []
 
+    def lacks(self, properties: Sequence[str]) -> set[str]:
+        return self._schema.lacks(properties)
+
     def read(self, contact_ids: Sequence[str], properties: Sequence[str]) -> dict[str, Contact]:
         """The contacts by id, with the names of those of our lists they are on."""
         rows = list(read_rows(self._client, "contacts", contact_ids, ["email", *properties]))

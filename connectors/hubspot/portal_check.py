@@ -52,6 +52,9 @@ class HubSpotPortalCheck:
                 return [Problem("error", "hubspot", message)]
         return []
 
+    def has_list(self, name: str) -> bool:
+        return self._lists.find(name) is not None
+
     def workflows(self, wanted: Sequence[Workflow], holdout: str) -> list[Problem]:
         try:
             flows = read_flows(self._client)

@@ -50,6 +50,10 @@ class Schema:
         answer = self._client.package.properties.get_all(OBJECT, archived=True, _preload_content=False)
         return names & {definition["name"] for definition in answer.body["results"]}
 
+    def lacks(self, names: Sequence[str]) -> set[str]:
+        """Those of these properties of contacts that nobody has defined here."""
+        return set(names) - set(self._properties())
+
     def present(self, wanted: Sequence[Wanted]) -> set[str]:
         """The keys of those that are there already."""
         return set(self._held(wanted)) if wanted else set()

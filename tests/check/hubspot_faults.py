@@ -59,6 +59,10 @@ def _clock_ahead(place: Installation) -> None:
     place.sandbox.server.clock_ahead = 240
 
 
+def _misspelt_pilot(place: Installation) -> None:
+    place.settings_file("holdout_share = 0.1", 'holdout_share = 0.1\n[pilot]\nlist = "Piolto"')
+
+
 CONTACTS, LISTS = "crm.objects.contacts.read", "crm.lists.read"
 ALSO_REFUSED = {CONTACTS: 1, LISTS: 2}
 """Scopes without which a call of the check itself is refused, which is told as well."""
@@ -126,6 +130,14 @@ ACCOUNT = [
         "calls are left, kept free for other apps by [hubspot] keep_free",
         "it goes on after midnight",
         lines=2,
+    ),
+    Fault(
+        "the pilot list is misspelt",
+        _misspelt_pilot,
+        "pilot",
+        "no list in HubSpot is named 'Piolto'",
+        "set [pilot] list",
+        "error",
     ),
     Fault("our clock is off", _clock_ahead, "clock", "s behind HubSpot's", "mend it"),
 ]

@@ -80,8 +80,10 @@ class DestinationContract:
     def test_set_up_is_missing_then_made_then_complete(self, destination: Destination):
         assert destination.check(tuple(reversed(SETUP))) == ([], [GROUP, TRIGGER, SCORE, COLD, HOT])
         assert destination.find_applied(SETUP) == set()
+        assert destination.lacks(["email", SCORE.name]) == {SCORE.name}
         assert_all_done(SETUP, destination.apply(SETUP))
         assert destination.check(SETUP) == ([], [])
+        assert destination.lacks(["email", SCORE.name]) == set()
         assert destination.find_applied(SETUP) == {change.key for change in SETUP}
         assert_all_done(SETUP, destination.apply(SETUP))
 

@@ -24,6 +24,7 @@ from tests.domain.leads import FRESH, MAPPING, MARKETABLE, NOW, OPEN, WIDE, desi
 from tests.domain.test_plan import carried_out
 
 MAIL, PAUSE = MAPPING.mailability, MAPPING.pause.name
+NO_STATUS = Gate(released=True, marketing_contacts=False)
 HELD_OUT = Gate(released=True, arms={1: "holdout"})
 PILOT = Gate(released=True, pilot_list="Piloto")
 
@@ -51,6 +52,9 @@ def answer(plan: Plan) -> str:
         ({**MARKETABLE, MAIL.opted_out: "true"}, OPEN, "opted_out"),
         ({**MARKETABLE, MAIL.bounced: "MAILBOX_FULL"}, OPEN, "bounced"),
         ({**MARKETABLE, PAUSE: "true"}, OPEN, "paused"),
+        ({MAIL.marketable: "false"}, NO_STATUS, "non_marketing"),
+        ({MAIL.opted_out: "true"}, NO_STATUS, "opted_out"),
+        ({MAIL.bounced: "MAILBOX_FULL"}, NO_STATUS, "bounced"),
         (MARKETABLE, HELD_OUT, "holdout"),
         (MARKETABLE, Gate(released=False), "unreleased"),
     ],
@@ -165,3 +169,10 @@ def test_whatever_the_gate_says_a_plan_once_carried_out_leaves_nothing_to_plan(
     before = {one.lead.contact_id: Contact(one.lead.contact_id, one.lead.email, held, lists)}
     after, past = carried_out(plan, before)
     assert make_plan([one], after, past, MAPPING, WIDE, NOW, gate=gate).changes == ()
+
+
+@pytest.mark.parametrize("held", [{}, {MAIL.marketable: ""}, MARKETABLE])
+def test_where_the_portal_knows_no_marketing_contacts_whoever_has_no_status_is_acted_on(
+    held: dict[str, str],
+) -> None:
+    assert "EnrolInWorkflow" in kinds(plan_of(85, held, NO_STATUS))

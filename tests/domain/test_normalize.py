@@ -372,7 +372,8 @@ def test_owners_and_pipelines_are_references() -> None:
 def test_a_contact_webhook_is_a_hint(stream: str, change: str) -> None:
     [hint] = facts("hubspot", stream, {"objectId": 123, "occurredAt": 1790000000000, "propertyValue": "x"})
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=1790000000000)
-    assert hint == ContactHint("hubspot", "123", change, at)
+    value = "x" if stream.endswith("propertyChange") else ""
+    assert hint == ContactHint("hubspot", "123", change, at, value=value)
 
 
 def test_an_association_change_hints_at_its_contact() -> None:

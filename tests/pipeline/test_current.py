@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from app.pipeline import steps
+from app.pipeline.absorb import absorb
+from app.pipeline.receive import receive
+from app.pipeline.undo import show_undo
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import facts, mirror
-from tests.line import Town
+from tests.line import Town, sign_hubspot
 from tests.pipeline.writes import carry_out, learn, written_first
+from tests.writing.acts import carry_out as carry_out_in_a_run
 
 READS = ("batch/read", "memberships/batch/read")
 BETTER = sa.text("""
@@ -78,6 +84,30 @@ def test_an_edit_of_ours_that_the_sync_finds_is_left_alone(place: Town, living: 
     assert edits == [("savia_next_action", "La llamo yo")]
     carry_out(living, plan)
     assert place.portal.contacts[contact].properties["savia_next_action"] == "La llamo yo"
+
+
+def test_an_edit_between_two_syncs_that_a_delivery_tells_is_left_alone_and_outlives_an_undo(
+    place: Town, living: Services
+) -> None:
+    settled_in(place, living)
+    events: list[dict[str, Any]] = []
+    place.portal.announcer.subscribed = None
+    place.portal.on_event.append(events.append)
+    contact = sorted(known(living))[0]
+    place.portal.edit_as_person(contact, {"savia_next_action": "La llamo yo"})
+    signed = sign_hubspot(events, living.clock())
+    receive(living, living.webhooks["hubspot"], signed.headers, signed.body, living.clock())
+    absorb(living, living.clock())
+    everybody_better(living)
+    before = reads(place)
+    plan = unattended(living).plan
+    assert reads(place) - before <= 2, "the others are remembered"
+    assert [item.value for item in plan.withheld if item.reason == "human_edit"] == ["La llamo yo"]
+    _, run_id = carry_out_in_a_run(living, plan)
+    shown = place.portal.contacts[contact].properties
+    assert shown["savia_next_action"] == "La llamo yo"
+    carry_out_in_a_run(living, show_undo(living, run_id, living.clock()).plan)
+    assert shown["savia_next_action"] == "La llamo yo"
 
 
 def test_an_edit_under_our_own_write_is_found_by_the_next_sync(place: Town, living: Services) -> None:

@@ -22,7 +22,7 @@ from tests.line import Town
 def learn(services: Services) -> None:
     """Pull every source and score whom that touched; enrolments and tasks by the rules are released."""
     with services.database.begin() as conn:
-        switches.turn(conn, "released_rules", rules_of(services), services.clock())
+        switches.turn(conn, "released_rules", rules_of(services, conn), services.clock())
     for source in services.sources:
         pull_source(services, source, services.clock())
     while rescore_touched(services, services.clock()).more:
@@ -78,6 +78,9 @@ class Stumbling:
 
     def check(self, wanted: Sequence[Any]) -> Any:
         return self._real.check(wanted)
+
+    def lacks(self, properties: Sequence[str]) -> set[str]:
+        return set(self._real.lacks(properties))
 
     def read(self, contact_ids: Sequence[str], properties: Sequence[str]) -> dict[str, Contact]:
         return dict(self._real.read(contact_ids, properties))

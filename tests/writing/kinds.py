@@ -207,7 +207,7 @@ def shown(scene: Scene, changes: Sequence[Change]) -> Plan:
     counts = dict(Counter(type(change).__name__ for change in ordered))
     plan = Plan(ordered, fingerprint(ordered, 0), ("waits",), counts)
     with services.database.begin() as conn:
-        switches.turn(conn, "released_rules", rules_of(services), services.clock())
+        switches.turn(conn, "released_rules", rules_of(services, conn), services.clock())
         plans.save(conn, plan, {}, before_images(ordered, current), services.clock())
     return plan
 

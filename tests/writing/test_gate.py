@@ -170,6 +170,9 @@ def test_whom_hubspot_will_not_mail_is_not_enrolled_and_the_marketer_gets_a_list
         place.portal.edit_as_person(contact_id, {"hs_marketable_status": "false"})
     place.clock.move(minutes=5)
     first_plan(living)
+    state = check_up(living, place.clock.now, ask_vendors=False).state
+    assert str(state["mailed by HubSpot"]).startswith("marketing contacts")
+    assert "after the act" in str(state["pulled activity to HubSpot, last day"])
     assert not {enrolment.contact_id for enrolment in place.portal.enrolments} & set(blocked)
     listed = place.portal.lists["Savia: needs marketing status"]
     assert listed
@@ -228,6 +231,24 @@ def test_joins_that_would_raise_the_tier_wait_for_a_person_where_the_tier_is_kno
     waits, stands = waits_and_stands(0)
     assert not waits
     assert "the tier is not known" in stands
+
+
+def test_a_portal_without_marketing_contacts_mails_whoever_did_not_opt_out(
+    place: Town, living: Services
+) -> None:
+    def mailed() -> object:
+        return check_up(living, place.clock.now, ask_vendors=False).state["mailed by HubSpot"]
+
+    assert "not looked at yet" in str(mailed())
+    status = living.mappings.hubspot.mailability.marketable
+    for row in place.portal.contacts.values():
+        row.properties.pop(status, None)
+    del place.portal.crm.schemas["contacts"].properties[status]
+    plan, _ = first_plan(living)
+    assert "no marketing contacts" in str(mailed())
+    assert place.portal.enrolments
+    assert "non_marketing" not in reasons(plan)
+    assert forecast_bill(living, plan) is None
 
 
 # --- people's edits ---------------------------------------------------------------------------------------
@@ -297,17 +318,6 @@ def test_a_held_out_lead_joins_nothing_and_stays_held_out(place: Town, database:
         assert "EnrolInWorkflow" not in plan.counts
         with database.connect() as conn:
             assert arms == arms_of(conn)
-
-
-def test_an_experiment_that_is_switched_off_holds_nobody_back(place: Town, database: sa.Engine) -> None:
-    with living_in(place, database, settings=Settings(experiment=Experiment(holdout_share=0.5))) as services:
-        first_plan(services)
-    place.clock.move(minutes=5)
-    with living_in(place, database) as services:
-        touch_everyone(services)
-        assert "EnrolInWorkflow" in show(services).counts
-        with database.connect() as conn:
-            assert conn.scalar(sa.text("SELECT ended_at FROM experiment")) == place.clock.now
 
 
 # --- alerts -----------------------------------------------------------------------------------------------

@@ -94,3 +94,27 @@ def test_the_power_table_needs_a_rate_and_says_so(capsys: pytest.CaptureFixture[
     table = json.loads(capsys.readouterr().out)["table"]
     row = next(one for one in table if (one["lift"], one["holdout_share"]) == (0.2, 0.5))
     assert row["weeks"] == pytest.approx(row["contacts"] / 100)
+
+
+@pytest.mark.usefixtures("desk")
+def test_an_operator_sees_what_an_experiment_takes_begins_it_looks_at_it_and_ends_it(
+    tmp_path: Path, living: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text() + "[experiment]\nholdout_share = 0.5\n")
+    learn(living)
+    assert main(["experiment"]) == 0
+    assert "No experiment runs" in capsys.readouterr().out
+    assert main(["write_back", "--enrol"]) == 0
+    shown = capsys.readouterr().out
+    assert "An experiment begins with the first enrolment or task: 50% held out" in shown
+    assert "base rate unknown" in shown
+    assert main(["write_back", "--apply", fingerprint_in(shown)]) == 0
+    capsys.readouterr()
+    assert main(["experiment", "--json"]) == 0
+    arms = json.loads(capsys.readouterr().out)["arms"]
+    assert set(arms) == {"treated", "holdout"}
+    assert main(["experiment", "--end"]) == 0
+    assert "waits for a release" in capsys.readouterr().out
+    assert main(["experiment"]) == 0
+    assert "No experiment runs" in capsys.readouterr().out

@@ -125,7 +125,7 @@ def test_deliveries_go_where_savia_listens():
     assert target == "${BASE_URL}" + webhook.PATH
 
 
-def test_every_subscription_is_one_savia_reads_and_none_of_our_own_properties():
+def test_every_subscription_is_one_savia_reads_and_of_our_own_properties_those_that_people_change():
     mappings = load_mappings()
     subscriptions = read("src/app/webhooks/webhooks-hsmeta.json")["config"]["subscriptions"]
     streams = mappings.streams["hubspot"].stream
@@ -133,8 +133,10 @@ def test_every_subscription_is_one_savia_reads_and_none_of_our_own_properties():
         assert one["subscriptionType"].replace("object.", "contact.") in streams
     assert subscriptions["hubEvents"][0]["subscriptionType"] in streams
     named = {one["propertyName"] for one in subscriptions["crmObjects"] if "propertyName" in one}
-    assert named <= set(contact_properties(mappings))
-    assert not any(name.startswith(mappings.hubspot.prefix) for name in named)
+    ours = {name for name in named if name.startswith(mappings.hubspot.prefix)}
+    assert named - ours <= set(contact_properties(mappings))
+    edited = {item.name for item in mappings.hubspot.properties if item.human_edit == "wins"}
+    assert ours == {mappings.hubspot.pause.name, *edited}
 
 
 def test_the_scopes_asked_for_are_the_documented_ones():

@@ -1,0 +1,66 @@
+"""Two contacts become one: what the lead got under either name it does not get again."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from app.domain.changes import CreateTask, EnrolInWorkflow
+from app.services import Services
+from app.store import mirror, people
+from tests.line import Town
+from tests.writing.acts import carry_out, first_plan, learn, show
+
+
+def merge(place: Town, services: Services, survivor: str, merged: str) -> None:
+    """A person merges two contacts in HubSpot, and its webhook tells us."""
+    place.portal.merge(survivor, merged)
+    with services.database.begin() as conn:
+        people.merge_contacts(conn, survivor, merged, place.clock.now)
+
+
+def test_a_lead_whose_task_was_made_under_a_merged_name_gets_no_second_one(
+    place: Town, living: Services
+) -> None:
+    plan, _ = first_plan(living)
+    called = next(change for change in plan.changes if isinstance(change, CreateTask) and change.contact_id)
+    place.clock.move(minutes=5)
+    alike = {
+        name: value
+        for name, value in place.portal.contacts[called.contact_id].properties.items()
+        if name in ("jobtitle", "company", "industry", "numberofemployees", "country", "hs_marketable_status")
+    }
+    survivor = place.portal.add_contact({**alike, "email": "otra.direccion@example.com"})
+    learn(living)
+    made = len(place.portal.tasks), len(place.portal.enrolments)
+    merge(place, living, survivor, called.contact_id)
+    for _ in range(2):
+        place.clock.move(minutes=5)
+        learn(living)
+        with living.database.begin() as conn:
+            mirror.wait_everyone(conn, living.clock())
+        plan = show(living)
+        assert not {"CreateTask", "EnrolInWorkflow"} & set(plan.counts)
+        if plan.changes:
+            carry_out(living, plan)
+    assert place.portal.contacts[survivor].properties["savia_band"] == "hot", "the rule applies to it"
+    assert (len(place.portal.tasks), len(place.portal.enrolments)) == made
+
+
+def test_two_leads_of_a_waiting_plan_who_become_one_get_one_task_and_one_enrolment(
+    place: Town, living: Services
+) -> None:
+    learn(living)
+    plan = show(living, enrol=True)
+    due = [change for change in plan.changes if isinstance(change, CreateTask) and change.contact_id]
+    survivor, merged = due[0], due[1]
+    place.clock.move(seconds=30)
+    merge(place, living, survivor.contact_id, merged.contact_id)
+    applied, _ = carry_out(living, plan)
+    assert applied.reasons["its lead was merged into another one"] == 2
+    assert applied.done["CreateTask"] == plan.counts["CreateTask"] - 1
+    enrolled = {change.person_id for change in plan.changes if isinstance(change, EnrolInWorkflow)}
+    assert {survivor.person_id, merged.person_id} <= enrolled
+    with living.database.connect() as conn:
+        done = "SELECT count(*) FROM ledger WHERE person_id = :person AND kind = :kind AND state = 'done'"
+        for kind in ("CreateTask", "EnrolInWorkflow"):
+            assert conn.scalar(sa.text(done), {"person": survivor.person_id, "kind": kind}) == 1
