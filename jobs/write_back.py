@@ -56,7 +56,7 @@ def _show(services: Services, console: Console, *, enrol: bool) -> int:
     if not plan.changes:
         console.line("Nothing to write: HubSpot holds what it should.")
     forecast = forecast_bill(services, plan)
-    total = count_release(services, services.clock()) if enrol else None
+    total = count_release(services) if enrol else None
     listed = services.mappings.hubspot.mailability.list_name
     bill = tell_bill(forecast, listed) if forecast else ()
     release = _tell_release(total, plan) if total else ()

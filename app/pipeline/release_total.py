@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -31,7 +30,7 @@ class ReleaseTotal:
     unread: int = 0
 
 
-def count_release(services: Services, now: datetime) -> ReleaseTotal:
+def count_release(services: Services) -> ReleaseTotal:
     """Lot by lot over everybody whose band has a workflow or a task. A contact may have changed since it was
     read: a plan asks HubSpot again before anything is sent.
     """
@@ -43,12 +42,10 @@ def count_release(services: Services, now: datetime) -> ReleaseTotal:
             if not bands:
                 return total
             after = max(bands)
-            _count(services, conn, bands, total, now)
+            _count(services, conn, bands, total)
 
 
-def _count(
-    services: Services, conn: sa.Connection, bands: Mapping[int, str], total: ReleaseTotal, now: datetime
-) -> None:
+def _count(services: Services, conn: sa.Connection, bands: Mapping[int, str], total: ReleaseTotal) -> None:
     ids, mapping = sorted(bands), services.mappings.hubspot
     enrolled, task_keys = ledger.done_once(conn, ids)
     gate, _ = gate_of(services, conn, ids, enrol=True)
