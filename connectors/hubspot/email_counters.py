@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.http import PageLoopGuard
 from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.errors import checked
 from connectors.hubspot.packing import chunks
 from connectors.hubspot.times import EPOCH, from_iso, to_iso, to_millis
 
@@ -39,7 +40,7 @@ def read_counters(client: HubSpotClient, since: datetime, after_id: str) -> Iter
     """Pages of events since then, each with the contact id to go on behind, "" after the last."""
     guard = PageLoopGuard("HubSpot")
     while True:
-        found = client.search("contacts", _query(since, after_id))["results"]
+        found = checked(client.search("contacts", _query(since, after_id)))
         ids = [str(row["id"]) for row in found]
         is_last = len(ids) < SEARCH_PAGE
         after_id = "" if is_last else ids[-1]
@@ -96,7 +97,7 @@ def _with_history(client: HubSpotClient, ids: Sequence[str]) -> Iterator[Row]:
             "properties": ["email"],
             "propertiesWithHistory": [*DATES.values(), BOUNCES, OPT_OUT],
         }
-        yield from client.batch("contacts", "read", body)["results"]
+        yield from checked(client.batch("contacts", "read", body))
 
 
 def _said(steps: Mapping[str, Any], name: str) -> list[Row]:

@@ -16,6 +16,7 @@ from connectors.hubspot.associations import associated_ids
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.deleted import deleted_pages
 from connectors.hubspot.email_events import email_pages
+from connectors.hubspot.errors import checked
 from connectors.hubspot.health import problems_told
 from connectors.hubspot.records import read_rows
 from connectors.hubspot.walk import Cursor, Row, Walked, next_page, walk
@@ -131,7 +132,7 @@ class HubSpotSource:
         asked: dict[str, Any] = {"limit": OWNERS_PAGE, "archived": False}
         while True:
             answer = self._client.package.owners.get_page(**asked, _preload_content=False).body
-            yield Page(_records("owners", answer["results"]), {})
+            yield Page(_records("owners", checked(answer)), {})
             token = next_page(answer)
             if not token:
                 return
@@ -140,7 +141,7 @@ class HubSpotSource:
 
     def _pipeline_page(self) -> Page:
         answer = self._client.package.pipelines.get_all("deals", _preload_content=False)
-        return Page(_records("pipelines", answer.body["results"]), {})
+        return Page(_records("pipelines", checked(answer.body)), {})
 
 
 def _records(stream: str, rows: Sequence[Row]) -> tuple[Record, ...]:
