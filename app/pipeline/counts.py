@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,8 +20,8 @@ Counts = Mapping[str, Mapping[str, int]]
 """Stream -> "there", the vendor's own count, and "here", ours."""
 
 
-def count(services: Services, source: str) -> Counts:
-    """The counts of a source that counts its records; {} of any other, and while it cannot be asked."""
+def count(services: Services, source: str, streams: Collection[str]) -> Counts:
+    """The counts of those streams that their source counts; {} while it cannot be asked."""
     vendor = services.sources[source]
     if not isinstance(vendor, Counted):
         return {}
@@ -32,7 +32,8 @@ def count(services: Services, source: str) -> Counts:
         return {}
     with services.database.connect() as conn:
         here = totals.held(conn, source)
-    return {stream: {"there": there[stream], "here": here[stream]} for stream in there}
+    told = [stream for stream in there if stream in streams]
+    return {stream: {"there": there[stream], "here": here[stream]} for stream in told}
 
 
 def counts_now(conn: sa.Connection, services: Services) -> dict[str, Counts]:

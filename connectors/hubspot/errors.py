@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from app.domain.errors import BadCredentials, BadRecord, SaviaError, TryLater
+from app.domain.errors import BadCredentials, BadRecord, NotForUs, SaviaError, TryLater
 from connectors.http import retry_after
 
 WAIT_BY_POLICY = {
@@ -38,10 +38,6 @@ class NotFound(BadRecord):
 
 class AlreadyExists(BadRecord):
     """A thing of this name is there already (409)."""
-
-
-class NotForUs(BadCredentials):
-    """This call is not open to this token or portal: a scope is missing, or there is no such path."""
 
 
 def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:

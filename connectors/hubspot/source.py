@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from app.domain.changes import Problem
-from app.domain.errors import SaviaError
+from app.domain.errors import NotForUs, SaviaError
 from app.domain.records import Page, Record
 from connectors.http import PageLoopGuard
 from connectors.hubspot import email_log
@@ -68,13 +69,14 @@ class HubSpotSource:
         return [*problems_told(headers, self._clock(), self._calls_per_10_seconds), *self._mail_problems()]
 
     def totals(self) -> dict[str, int]:
-        """How many contacts and deals HubSpot counts; its index trails by seconds."""
+        """How many contacts and deals HubSpot counts, where our token may see them; its index trails by seconds."""
         everything = {"filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0"}
         walked = {"contacts": self._contacts, "deals": self._deals}
-        return {
-            stream: int(self._client.search(each.object_type, everything)["total"])
-            for stream, each in walked.items()
-        }
+        found: dict[str, int] = {}
+        for stream, each in walked.items():
+            with suppress(NotForUs):
+                found[stream] = int(self._client.search(each.object_type, everything)["total"])
+        return found
 
     def time_zone(self) -> str:
         """The portal's time zone, an IANA name: HubSpot's days and its daily limit go by it."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.domain.errors import TryLater
+from app.domain.errors import NotForUs, TryLater
 from app.pipeline.absorb import absorb, reread_contacts
 from app.pipeline.checkup import check_up
 from app.pipeline.pull import pull_source
@@ -224,6 +224,31 @@ def test_what_cannot_be_counted_now_spoils_no_sync(place: Town, living: Services
     assert run_before is not None
     assert run.id > run_before.id
     assert (run.error, "counted" in (run.result or {})) == (None, False)
+
+
+# --- scopes -----------------------------------------------------------------------------------------------
+
+SEEN_WITH = {
+    "crm.objects.owners.read": {"owners"},
+    "crm.objects.contacts.read": {"contacts", "deleted_contacts"},
+    "crm.objects.deals.read": {"pipelines", "deals", "deleted_deals"},
+}
+"""What no token reads without the scope."""
+
+
+@pytest.mark.parametrize("scope", sorted(SEEN_WITH))
+def test_a_scope_that_is_missing_stops_what_needs_it_and_nothing_else(
+    place: Town, living: Services, clock: Moment, scope: str
+) -> None:
+    place.portal.scopes.discard(scope)
+    with pytest.raises(NotForUs, match=scope):
+        pull_source(living, "hubspot", clock.now)
+    with living.database.connect() as conn:
+        run = runs.last(conn, "sync hubspot")
+    assert run is not None
+    assert scope in (run.error or "")
+    everything = set(living.sources["hubspot"].streams)
+    assert everything - set((run.result or {})["read"]) == SEEN_WITH[scope]
 
 
 # --- mail events ------------------------------------------------------------------------------------------
