@@ -12,6 +12,7 @@ from app.domain.records import Page
 from app.pipeline.absorb import store_page
 from app.pipeline.ahead import in_few, pages_ahead
 from app.pipeline.counts import Counts, count
+from app.pipeline.gone import follow_gone
 from app.services import Services
 from app.store import cursors, runs
 
@@ -44,7 +45,9 @@ def pull_source(
         turns.take(wanted)
         error = "; ".join(dict.fromkeys(map(str, turns.problems))) or None
         if turns.ended == wanted:
-            counted = count(services, source, turns.read)
+            counted = count(services, source, turns.read, now)
+            if "contacts" in turns.read and not turns.problems:
+                turns.erased = follow_gone(services, source, run_id, now, stop)
     except SaviaError as reason:
         error = str(reason)
         log.warning("%s: %s", source, reason)
@@ -56,6 +59,7 @@ def pull_source(
         result = {"read": turns.read, "complete": turns.ended == wanted and not turns.problems}
         with services.database.begin() as conn:
             told = result | ({"counted": counted} if counted else {})
+            told |= {"erased": turns.erased} if turns.erased else {}
             runs.finish(conn, run_id, services.clock(), result=told, error=error)
     if turns.problems and turns.ended == wanted:
         raise max(turns.problems, key=lambda problem: not isinstance(problem, TryLater))
@@ -77,6 +81,7 @@ class _Turns:
     read: dict[str, int] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     problems: list[SaviaError] = field(default_factory=list)
+    erased: int = 0
 
     def take(self, wanted: Sequence[str]) -> None:
         """Until all have had theirs, or `stop`. Raises TryLater for the second in a row that fails."""

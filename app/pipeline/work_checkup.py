@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from app.domain.changes import Problem
 from app.pipeline import release, steps
 from app.pipeline.counts import count_problems, counts_now
+from app.pipeline.gone import gone_problems
 from app.services import Services
 from app.store import (
     activities,
@@ -58,6 +59,7 @@ def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Ite
     yield from _for_a_person(conn, services)
     yield from _of_another_release(conn, services)
     yield from count_problems(conn, services)
+    yield from gone_problems(conn)
 
 
 def _experiment(conn: sa.Connection) -> str:

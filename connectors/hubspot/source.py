@@ -18,6 +18,7 @@ from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.deleted import deleted_pages
 from connectors.hubspot.email_events import email_pages
 from connectors.hubspot.errors import checked
+from connectors.hubspot.gone import gone_for_good
 from connectors.hubspot.health import problems_told
 from connectors.hubspot.records import read_rows
 from connectors.hubspot.walk import Cursor, Row, Walked, next_page, walk
@@ -69,7 +70,7 @@ class HubSpotSource:
         return [*problems_told(headers, self._clock(), self._calls_per_10_seconds), *self._mail_problems()]
 
     def totals(self) -> dict[str, int]:
-        """How many contacts and deals HubSpot counts, where our token may see them; its index trails by seconds."""
+        """How many HubSpot counts of what our token may see; its index trails by seconds."""
         everything = {"filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0"}
         walked = {"contacts": self._contacts, "deals": self._deals}
         found: dict[str, int] = {}
@@ -111,6 +112,10 @@ class HubSpotSource:
         """The contacts as they are now, shaped as in the contacts stream; unknown ids are left out."""
         rows = read_rows(self._client, "contacts", contact_ids, self._contacts.asked_of_changed)
         return (Record("hubspot", "contacts", row) for row in rows)
+
+    def gone(self, contact_ids: Sequence[str]) -> set[str]:
+        """Those of these contacts that HubSpot has no more, not even in its recycle bin."""
+        return gone_for_good(self._client, contact_ids)
 
     def _mail_problems(self) -> Iterator[Problem]:
         try:

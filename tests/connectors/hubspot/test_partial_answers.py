@@ -12,6 +12,7 @@ from connectors.hubspot.associations import associated_ids
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.email_counters import read_counters
 from connectors.hubspot.flows import read_flows
+from connectors.hubspot.gone import gone_for_good
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.records import read_by_email, read_rows
 from connectors.hubspot.source import HubSpotSource
@@ -29,6 +30,7 @@ READINGS: dict[str, Callable[[HubSpotClient], Any]] = {
 WALKED: dict[str, Callable[[HubSpotClient], Any]] = {
     "mail counters": lambda client: list(read_counters(client, NOW, "")),
     "workflows": read_flows,
+    "who is gone": lambda client: gone_for_good(client, ["1"]),
     "contacts": lambda client: list(HubSpotSource(client, [], []).pull("contacts", None, NOW)),
     "owners": lambda client: list(HubSpotSource(client, [], []).pull("owners", None, NOW)),
     "pipelines": lambda client: list(HubSpotSource(client, [], []).pull("pipelines", None, NOW)),
