@@ -11,7 +11,7 @@ from app.domain.errors import BadRecord, NotForUs, SaviaError, TryLater
 from app.domain.records import Page
 from app.pipeline.absorb import store_page
 from app.pipeline.ahead import in_few, pages_ahead
-from app.pipeline.counts import Counts, count
+from app.pipeline.counts import count
 from app.pipeline.gone import follow_gone
 from app.services import Services
 from app.store import cursors, runs
@@ -39,15 +39,12 @@ def pull_source(
     with services.database.begin() as conn:
         run_id = runs.start(conn, f"sync {source}", now)
     turns, error = _Turns(services, source, run_id, now, stop), None
-    counted: Counts = {}
     wanted = list(streams or services.sources[source].streams)
     try:
         turns.take(wanted)
         error = "; ".join(dict.fromkeys(map(str, turns.problems))) or None
         if turns.ended == wanted:
-            counted = count(services, source, turns.read, now)
-            if "contacts" in turns.read and not turns.problems:
-                turns.erased = follow_gone(services, source, run_id, now, stop)
+            turns.compare()
     except SaviaError as reason:
         error = str(reason)
         log.warning("%s: %s", source, reason)
@@ -56,11 +53,10 @@ def pull_source(
         error = type(reason).__name__  # its text may hold personal data
         raise
     finally:
-        result = {"read": turns.read, "complete": turns.ended == wanted and not turns.problems}
+        complete = turns.ended == wanted and not turns.problems
+        result = {"read": turns.read, "complete": complete, **turns.compared}
         with services.database.begin() as conn:
-            told = result | ({"counted": counted} if counted else {})
-            told |= {"erased": turns.erased} if turns.erased else {}
-            runs.finish(conn, run_id, services.clock(), result=told, error=error)
+            runs.finish(conn, run_id, services.clock(), result=result, error=error)
     if turns.problems and turns.ended == wanted:
         raise max(turns.problems, key=lambda problem: not isinstance(problem, TryLater))
     return turns.read, turns.ended
@@ -81,7 +77,7 @@ class _Turns:
     read: dict[str, int] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     problems: list[SaviaError] = field(default_factory=list)
-    erased: int = 0
+    compared: dict[str, object] = field(default_factory=dict)
 
     def take(self, wanted: Sequence[str]) -> None:
         """Until all have had theirs, or `stop`. Raises TryLater for the second in a row that fails."""
@@ -102,6 +98,15 @@ class _Turns:
                 if not at_end:
                     return
             self.ended.append(stream)
+
+
+    def compare(self) -> None:
+        """What is held against what the vendor has: the counts, and who is gone there for good."""
+        if counted := count(self.services, self.source, self.read, self.now):
+            self.compared["counted"] = counted
+        if "contacts" in self.read and not self.problems:
+            erased = follow_gone(self.services, self.source, self.run_id, self.now, self.stop)
+            self.compared |= {"erased": erased} if erased else {}
 
 
 def _pull_stream(

@@ -1,7 +1,8 @@
 """Mail activity where the portal shows no log: the steps of each contact's counters and dates.
 
-A contact is found by the dates themselves, and by a bounce of what was sent lately, since changes of counters need not move its
-`lastmodifieddate`; the history of those properties gives one event per step, as far back as HubSpot keeps it.
+A contact is found by the dates themselves, and by a bounce where something was sent lately, since changes of
+counters need not move its `lastmodifieddate`; the history of those properties gives one event per step, as
+far back as HubSpot keeps it.
 What it cannot tell: the campaign, the link, the user agent. Opens belong to the latest sending before them.
 """
 

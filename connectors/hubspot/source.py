@@ -20,6 +20,7 @@ from connectors.hubspot.email_events import email_pages
 from connectors.hubspot.errors import checked
 from connectors.hubspot.gone import gone_for_good
 from connectors.hubspot.health import problems_told
+from connectors.hubspot.open_deals import open_deal_pages
 from connectors.hubspot.records import read_rows
 from connectors.hubspot.walk import Cursor, Row, Walked, next_page, walk
 
@@ -41,6 +42,7 @@ class HubSpotSource:
         "contacts",
         "deleted_contacts",
         "deals",
+        "open_deals",
         "deleted_deals",
         "email_events",
     )
@@ -99,6 +101,9 @@ class HubSpotSource:
                 return walk(self._client, self._contacts, after, now)
             case "deals":
                 pages = walk(self._client, self._deals, after, now)
+                return ((self._with_contacts(rows), cursor) for rows, cursor in pages)
+            case "open_deals":
+                pages = open_deal_pages(self._client, self._deals, after, now)
                 return ((self._with_contacts(rows), cursor) for rows, cursor in pages)
             case "deleted_contacts":
                 return deleted_pages(self._client, replace(self._contacts, properties=()), after, now)

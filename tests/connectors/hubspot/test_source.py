@@ -40,6 +40,7 @@ def peopled(portal: HubSpotPortal) -> HubSpotPortal:
         portal.add_owner(f"sales{position}@example.com")
     for position, contact_id in enumerate(ids):
         portal.mail(contact_id, MailEvent("OPEN", (NOW - timedelta(days=2, minutes=position)).timestamp()))
+    portal.add_deal({"dealname": "Open", "dealstage": "qualifiedtobuy"}, ids[:1])
     portal.delete(portal.add_contact({"email": "gone@example.com"}))
     portal.delete_deal(portal.add_deal({"dealname": "Gone", "dealstage": "closedwon"}, ids[:1]))
     return portal
