@@ -99,7 +99,6 @@ class _Turns:
                     return
             self.ended.append(stream)
 
-
     def compare(self) -> None:
         """What is held against what the vendor has: the counts, and who is gone there for good."""
         if counted := count(self.services, self.source, self.read, self.now):

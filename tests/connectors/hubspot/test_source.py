@@ -35,12 +35,11 @@ def peopled(portal: HubSpotPortal) -> HubSpotPortal:
     ids = [portal.add_contact({"email": f"lead{position}@example.com"}) for position in range(102)]
     for position in range(101):
         portal.add_deal(
-            {"dealname": f"Deal {position}", "dealstage": "closedwon"}, ids[position : position + 2]
+            {"dealname": f"Deal {position}", "dealstage": "contractsent"}, ids[position : position + 2]
         )
         portal.add_owner(f"sales{position}@example.com")
     for position, contact_id in enumerate(ids):
         portal.mail(contact_id, MailEvent("OPEN", (NOW - timedelta(days=2, minutes=position)).timestamp()))
-    portal.add_deal({"dealname": "Open", "dealstage": "qualifiedtobuy"}, ids[:1])
     portal.delete(portal.add_contact({"email": "gone@example.com"}))
     portal.delete_deal(portal.add_deal({"dealname": "Gone", "dealstage": "closedwon"}, ids[:1]))
     return portal
