@@ -37,6 +37,12 @@ class BadCredentials(SaviaError):
     """A key is wrong, expired or lacks a scope: stop this vendor until a person mends it."""
 
 
+class NotForUs(BadCredentials):
+    """What was asked for is not open to our key: a right is missing, or there is no such thing. The rest of
+    what the vendor has may be.
+    """
+
+
 class BadRecord(SaviaError):
     """One record cannot be used: quarantine it, go on with the rest.
 

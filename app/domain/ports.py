@@ -55,6 +55,17 @@ class Counted(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsGone(Protocol):
+    """A source that says which contacts it has no more."""
+
+    def gone(self, contact_ids: Sequence[str]) -> set[str]:
+        """Those of these ids that are neither alive nor in the recycle bin, each named as not found by the
+        vendor itself: never for want of an answer. Raises TryLater and BadCredentials.
+        """
+        ...
+
+
 class WebhookSource(Protocol):
     """A vendor that calls us."""
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.errors import PartlyRead, SaviaError, TryLater
+from app.domain.errors import BadRecord, NotForUs, PartlyRead, SaviaError, TryLater
 from app.domain.records import Page
 from app.pipeline.absorb import store_page
 from app.pipeline.ahead import in_few, pages_ahead
-from app.pipeline.counts import Counts, count
+from app.pipeline.counts import count
+from app.pipeline.gone import follow_gone
 from app.services import Services
 from app.store import cursors, runs
 
@@ -32,19 +33,18 @@ def pull_source(
     """The streams of one source, or these of them, in order: records read by stream, and which had their turn
     before `stop`.
 
-    What was read stays, and the run record says how far it went. Raises BadCredentials, and TryLater when the
-    streams that can be read have had their turn.
+    What was read stays, and the run record says how far it went. Raises BadCredentials; and, when the streams
+    that can be read have had their turn, NotForUs, BadRecord or TryLater for one that could not.
     """
     with services.database.begin() as conn:
         run_id = runs.start(conn, f"sync {source}", now)
     turns, error = _Turns(services, source, run_id, now, stop), None
-    counted: Counts = {}
     wanted = list(streams or services.sources[source].streams)
     try:
         turns.take(wanted)
-        error = str(turns.problem) if turns.problem else None
-        if turns.ended == wanted and not turns.problem:
-            counted = count(services, source)
+        error = "; ".join(dict.fromkeys(map(str, turns.problems))) or None
+        if turns.ended == wanted:
+            turns.compare()
     except SaviaError as reason:
         error = str(reason)
         log.warning("%s: %s", source, reason)
@@ -53,19 +53,20 @@ def pull_source(
         error = type(reason).__name__  # its text may hold personal data
         raise
     finally:
-        result = {"read": turns.read, "complete": turns.ended == wanted and not turns.problem}
+        complete = turns.ended == wanted and not turns.problems
+        result = {"read": turns.read, "complete": complete, **turns.compared}
         with services.database.begin() as conn:
-            told = result | ({"counted": counted} if counted else {})
-            runs.finish(conn, run_id, services.clock(), result=told, error=error)
-    if turns.problem and turns.ended == wanted:
-        raise turns.problem
+            runs.finish(conn, run_id, services.clock(), result=result, error=error)
+    if turns.problems and turns.ended == wanted:
+        raise max(turns.problems, key=lambda problem: not isinstance(problem, TryLater))
     return turns.read, turns.ended
 
 
 @dataclass
 class _Turns:
-    """The turns of one source's streams: what each brought, and the last problem met on the way. A stream
-    that cannot be read just now keeps no other from its turn; two in a row mean that the vendor is away.
+    """The turns of one source's streams: what each brought, and the problems met on the way. A stream that
+    cannot be read just now, or not with our key, keeps no other from its turn; two in a row that cannot be
+    read just now mean that the vendor is away.
     """
 
     services: Services
@@ -75,7 +76,8 @@ class _Turns:
     stop: Callable[[], bool]
     read: dict[str, int] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
-    problem: TryLater | None = None
+    problems: list[SaviaError] = field(default_factory=list)
+    compared: dict[str, object] = field(default_factory=dict)
 
     def take(self, wanted: Sequence[str]) -> None:
         """Until all have had theirs, or `stop`. Raises TryLater for the second in a row that fails."""
@@ -87,17 +89,27 @@ class _Turns:
                 )
             except PartlyRead as reason:
                 log.warning("%s: of %s, some is left for later: %s", self.source, stream, reason)
-                failed, self.problem = False, reason
-            except TryLater as reason:
-                if failed:
+                failed = False
+                self.problems.append(reason)
+            except (TryLater, NotForUs, BadRecord) as reason:
+                if failed and isinstance(reason, TryLater):
                     raise
                 log.warning("%s: %s is left for later: %s", self.source, stream, reason)
-                failed, self.problem = True, reason
+                failed = isinstance(reason, TryLater)
+                self.problems.append(reason)
             else:
                 failed, self.read[stream] = False, number
                 if not at_end:
                     return
             self.ended.append(stream)
+
+    def compare(self) -> None:
+        """What is held against what the vendor has: the counts, and who is gone there for good."""
+        if counted := count(self.services, self.source, self.read, self.now):
+            self.compared["counted"] = counted
+        if "contacts" in self.read and not self.problems:
+            erased = follow_gone(self.services, self.source, self.run_id, self.now, self.stop)
+            self.compared |= {"erased": erased} if erased else {}
 
 
 def _pull_stream(

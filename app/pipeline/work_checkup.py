@@ -13,6 +13,7 @@ from app.pipeline import release, steps
 from app.pipeline.bill import bill_now
 from app.pipeline.counts import count_problems, counts_now
 from app.pipeline.experiment import experiment_problems, experiment_state
+from app.pipeline.gone import gone_problems
 from app.pipeline.through import through_in_words, through_problems
 from app.services import Services
 from app.store import (
@@ -67,6 +68,7 @@ def work_problems(conn: sa.Connection, services: Services, now: datetime) -> Ite
     yield from count_problems(conn, services)
     yield from through_problems(conn, services, now)
     yield from experiment_problems(conn, services)
+    yield from gone_problems(conn)
 
 
 def _mailed(conn: sa.Connection) -> str:

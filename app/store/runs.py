@@ -23,6 +23,9 @@ RESULTS = sa.text("""
     SELECT result -> CAST(:key AS text) FROM run WHERE job = :job AND result ? CAST(:key AS text)
     ORDER BY id DESC LIMIT :limit
 """)
+TOLD_AT = sa.text("""
+    SELECT started_at FROM run WHERE job = :job AND result ? CAST(:key AS text) ORDER BY id DESC LIMIT 1
+""")
 LAST_COMPLETE = sa.text("""
     SELECT started_at FROM run WHERE job = :job AND error IS NULL AND result @> '{"complete": true}'
     ORDER BY id DESC LIMIT 1
@@ -79,6 +82,12 @@ def last(conn: sa.Connection, job: str) -> Run | None:
 def last_results(conn: sa.Connection, job: str, key: str, limit: int) -> list[Any]:
     """What the newest runs of `job` that told `key` in their result said of it, newest first."""
     return list(conn.scalars(RESULTS, {"job": job, "key": key, "limit": limit}))
+
+
+def last_told(conn: sa.Connection, job: str, key: str) -> datetime | None:
+    """When the newest run of `job` that told `key` in its result began."""
+    began: datetime | None = conn.scalar(TOLD_AT, {"job": job, "key": key})
+    return began
 
 
 def recent(conn: sa.Connection, limit: int) -> list[Run]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from app.domain.errors import BadCredentials, SaviaError, TryLater
+from app.domain.errors import BadCredentials, NotForUs, SaviaError, TryLater
 from connectors.call_limits import CallLimit, RateLimit
 from connectors.http import HttpSession, PageLoopGuard, retry_after
 
@@ -29,7 +29,7 @@ READINGS = 3
 """How often a reading is asked for that fails with HTTP 200."""
 
 
-class NotThere(SaviaError):
+class NotThere(NotForUs):
     """There is no such contact, campaign or webhook (any more)."""
 
 
@@ -160,7 +160,8 @@ def _explain(status: int, _body: Any, headers: Mapping[str, str]) -> SaviaError:
     if status == 404:
         return NotThere("activecampaign: there is no such thing any more")
     if status in {401, 402, 403}:
-        return BadCredentials(
+        kind = NotForUs if status == 403 else BadCredentials  # a user's rights are by kind of record
+        return kind(
             "activecampaign: the key is refused; check ACTIVECAMPAIGN_API_KEY, base_url and the key's user"
         )
     return BadCredentials(

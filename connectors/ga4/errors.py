@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.domain.errors import BadCredentials, SaviaError, TryLater
+from app.domain.errors import BadCredentials, NotForUs, SaviaError, TryLater
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """Daily tokens come back at midnight there."""
@@ -65,7 +65,7 @@ def _explain_status(error: Any, now: datetime) -> SaviaError:
         return BadCredentials(
             "ga4: there is no such property; check GA4_PROPERTY_ID and `endpoint` under [ga4]"
         )
-    return BadCredentials(f"ga4: refuses the report ({status}); register the custom dimension, see {_SETUP}")
+    return NotForUs(f"ga4: refuses the report ({status}); register the custom dimension, see {_SETUP}")
 
 
 def _quota(message: str, now: datetime) -> TryLater:

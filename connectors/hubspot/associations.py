@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.http import PageLoopGuard
 from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.errors import checked
 from connectors.hubspot.packing import chunks
 from connectors.hubspot.walk import next_page
 
@@ -37,5 +38,4 @@ def _read(client: HubSpotClient, from_type: str, to_type: str, asked: Sequence[A
     answer = client.package.associations.get_page(
         from_type, to_type, {"inputs": asked}, _preload_content=False
     )
-    rows: list[Any] = answer.body["results"]
-    return rows
+    return checked(answer.body)

@@ -1,7 +1,8 @@
 """Mail activity where the portal shows no log: the steps of each contact's counters and dates.
 
-A contact is found by the dates themselves (a search each), since changes of counters need not move its
-`lastmodifieddate`; the history of those properties gives one event per step, as far back as HubSpot keeps it.
+A contact is found by the dates themselves, and by a bounce where something was sent lately, since changes of
+counters need not move its `lastmodifieddate`; the history of those properties gives one event per step, as
+far back as HubSpot keeps it.
 What it cannot tell: the campaign, the link, the user agent. Opens belong to the latest sending before them.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 
 from connectors.http import PageLoopGuard
 from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.errors import checked
 from connectors.hubspot.packing import chunks
 from connectors.hubspot.times import EPOCH, from_iso, to_iso, to_millis
 
@@ -29,6 +31,12 @@ DATES = {
     "REPLY": "hs_email_last_reply_date",
 }
 BOUNCES = "hs_email_bounce"
+BOUNCED = "bounced"
+"""The second stage of the walk: who has bounced, ever, and was sent something lately."""
+
+RETURNED = timedelta(days=5)
+"""How long a mail may be on its way before it comes back (RFC 5321, 4.5.4.1: four to five days)."""
+
 OPT_OUT = "hs_email_optout"
 UNKNOWN_MAIL = "unknown"
 
@@ -39,14 +47,20 @@ def read_counters(client: HubSpotClient, since: datetime, after_id: str) -> Iter
     """Pages of events since then, each with the contact id to go on behind, "" after the last."""
     guard = PageLoopGuard("HubSpot")
     while True:
-        found = client.search("contacts", _query(since, after_id))["results"]
-        ids = [str(row["id"]) for row in found]
-        is_last = len(ids) < SEARCH_PAGE
-        after_id = "" if is_last else ids[-1]
+        stage, _, behind = after_id.rpartition(":")
+        query = _returned(since, behind) if stage == BOUNCED else _query(since, behind)
+        ids = [str(row["id"]) for row in checked(client.search("contacts", query))]
+        after_id = _next_place(stage, ids)
         yield [event for row in _with_history(client, ids) for event in events_of(row, since)], after_id
-        if is_last:
+        if not after_id:
             return
         guard.check(after_id)
+
+
+def _next_place(stage: str, ids: Sequence[str]) -> str:
+    if len(ids) == SEARCH_PAGE:
+        return f"{stage}:{ids[-1]}" if stage else ids[-1]
+    return "" if stage == BOUNCED else f"{BOUNCED}:0"
 
 
 def events_of(contact: Row, since: datetime) -> list[Row]:
@@ -72,16 +86,31 @@ def events_of(contact: Row, since: datetime) -> list[Row]:
     ]
 
 
-def _query(since: datetime, after_id: str) -> dict[str, Any]:
-    behind = {"propertyName": "hs_object_id", "operator": "GT", "value": after_id or "0"}
+def _query(since: datetime, behind: str) -> dict[str, Any]:
+    """Who was sent something, opened, clicked or replied since then, or opted out."""
     moment = str(to_millis(since))
     dated = [{"propertyName": name, "operator": "GTE", "value": moment} for name in DATES.values()]
     left = [
         {"propertyName": OPT_OUT, "operator": "EQ", "value": "true"},
         {"propertyName": "lastmodifieddate", "operator": "GTE", "value": moment},
     ]
+    return _walked([*([date] for date in dated), left], behind)
+
+
+def _returned(since: datetime, behind: str) -> dict[str, Any]:
+    """Whose last mail may have come back since then: no property tells when."""
+    sent = str(to_millis(since - RETURNED))
+    bounced = [
+        {"propertyName": BOUNCES, "operator": "GT", "value": "0"},
+        {"propertyName": DATES["SENT"], "operator": "GTE", "value": sent},
+    ]
+    return _walked([bounced], behind)
+
+
+def _walked(groups: Sequence[Sequence[Row]], behind: str) -> dict[str, Any]:
+    after = {"propertyName": "hs_object_id", "operator": "GT", "value": behind or "0"}
     return {
-        "filterGroups": [{"filters": [*each, behind]} for each in (*([date] for date in dated), left)],
+        "filterGroups": [{"filters": [*each, after]} for each in groups],
         "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
         "properties": ["email"],
         "limit": SEARCH_PAGE,
@@ -96,7 +125,7 @@ def _with_history(client: HubSpotClient, ids: Sequence[str]) -> Iterator[Row]:
             "properties": ["email"],
             "propertiesWithHistory": [*DATES.values(), BOUNCES, OPT_OUT],
         }
-        yield from client.batch("contacts", "read", body)["results"]
+        yield from checked(client.batch("contacts", "read", body))
 
 
 def _said(steps: Mapping[str, Any], name: str) -> list[Row]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.domain.errors import NotForUs
 from connectors.hubspot import email_counters, email_log
 from connectors.hubspot.client import HubSpotClient
-from connectors.hubspot.errors import NotForUs, NotFound
+from connectors.hubspot.errors import NotFound
 from connectors.hubspot.times import from_iso, to_iso
 
 FIRST_LOOK = timedelta(days=180)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.domain.errors import BadRecord, TryLater
+from app.domain.errors import BadRecord, NotForUs, TryLater
 from connectors.http import PageLoopGuard
 from connectors.hubspot.client import HubSpotClient
-from connectors.hubspot.errors import NotForUs, NotFound
+from connectors.hubspot.errors import NotFound
 from connectors.hubspot.times import from_iso, to_iso, to_millis
 
 SLICE = timedelta(days=7)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from app.domain.errors import BadCredentials, BadRecord, SaviaError, TryLater
+from app.domain.errors import BadCredentials, BadRecord, NotForUs, SaviaError, TryLater
 from connectors.http import retry_after
 
 WAIT_BY_POLICY = {
@@ -23,6 +23,8 @@ WAIT_BY_POLICY = {
 RULE = "a rule of this portal wants it: have it filled in HubSpot, or relax the rule"
 LOCKED = timedelta(seconds=2)
 MIGRATING = 477
+NOT_THERE = frozenset({"OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND"})
+"""What a reading may say of single inputs: there is no such record, or nothing hangs together with it."""
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_.]{2,60}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -36,10 +38,6 @@ class NotFound(BadRecord):
 
 class AlreadyExists(BadRecord):
     """A thing of this name is there already (409)."""
-
-
-class NotForUs(BadCredentials):
-    """This call is not open to this token or portal: a scope is missing, or there is no such path."""
 
 
 def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
@@ -59,6 +57,24 @@ def explain(status: int, body: Any, headers: Mapping[str, str]) -> SaviaError:
     kind = {404: NotFound, 409: AlreadyExists}.get(status, BadRecord)
     names = invalid_properties(answer)
     return kind("properties." + ",".join(names) if names else "request", reason_of(answer))
+
+
+def checked(answer: Any) -> list[Any]:
+    """The rows of a reading that HubSpot answered in full. Since 2026-09 an answer of 200 may hold errors in
+    place of rows: what is unknown then is not absent. Raises TryLater.
+    """
+    told = answer if isinstance(answer, dict) else {}
+    failed = next((error for error in _listed(told.get("errors")) if not _is_absence(error)), None)
+    if failed is None and told.get("status", "COMPLETE") == "COMPLETE" and "results" in told:
+        rows: list[Any] = told["results"]
+        return rows
+    why = reason_of(failed if failed is not None else told)
+    raise TryLater(f"HubSpot: an answer came in part ({why}); it is asked for again")
+
+
+def _is_absence(error: Mapping[str, Any]) -> bool:
+    kinds = (str(error.get(name) or "").rpartition(".")[2] for name in ("subCategory", "category"))
+    return any(kind in NOT_THERE for kind in kinds)
 
 
 def reason_of(error: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from app.domain.changes import Problem
 from app.domain.portal import Workflow
 from connectors.http import PageLoopGuard
 from connectors.hubspot.client import BATCH, HubSpotClient
+from connectors.hubspot.errors import checked
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.packing import chunks
 from connectors.hubspot.walk import next_page
@@ -53,7 +54,7 @@ def read_flows(client: HubSpotClient) -> list[Flow]:
     for chunk in chunks(ids, BATCH):
         inputs = [{"flowId": flow_id, "type": "FLOW_ID"} for flow_id in chunk]
         answer = client.call("POST", client.paths.flows_batch(), json={"inputs": inputs})
-        found += [_flow(row) for row in answer["results"]]
+        found += [_flow(row) for row in checked(answer)]
     return found
 
 
@@ -108,7 +109,7 @@ def _listed(client: HubSpotClient) -> Iterator[Json]:
     guard, asked = PageLoopGuard("HubSpot"), {"limit": str(FLOWS_PAGE)}
     while True:
         answer = client.call("GET", client.paths.flows(), params=asked)
-        yield from answer["results"]
+        yield from checked(answer)
         token = next_page(answer)
         if not token:
             return

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from app.domain.errors import BadRecord
 from connectors.hubspot.client import BATCH, HubSpotClient
-from connectors.hubspot.errors import NotFound
+from connectors.hubspot.errors import NotFound, checked
 from connectors.hubspot.packing import chunks
 
 CONTACT = "0-1"
@@ -92,7 +92,7 @@ class Lists:
         for chunk in chunks(dict.fromkeys(contact_ids), BATCH):
             inputs = [{"objectTypeId": CONTACT, "recordId": contact_id} for contact_id in chunk]
             answer = self._client.call("POST", self._client.paths.memberships(), json={"inputs": inputs})
-            for row in answer["results"]:
+            for row in checked(answer):
                 joined = row.get("recordListMemberships") or ()
                 found[str(row["recordId"])] = {str(membership["listId"]) for membership in joined}
         return found

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from app.domain.changes import Change, Outcome
-from app.domain.errors import BadRecord
-from connectors.hubspot.errors import NotForUs, reason_of
+from app.domain.errors import BadRecord, NotForUs
+from connectors.hubspot.errors import reason_of
 from connectors.hubspot.times import from_iso
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.hubspot.client import BATCH, HubSpotClient
+from connectors.hubspot.errors import checked
 from connectors.hubspot.packing import chunks
 from connectors.hubspot.paths import ObjectType
 
@@ -49,4 +50,4 @@ def _read(
             "propertiesWithHistory": [],
             **further,
         }
-        yield from client.batch(object_type, "read", body)["results"]
+        yield from checked(client.batch(object_type, "read", body))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from app.domain.changes import Problem
-from app.domain.errors import SaviaError
+from app.domain.errors import NotForUs, SaviaError
 from app.domain.records import Page, Record
 from connectors.http import PageLoopGuard
 from connectors.hubspot import email_log
@@ -16,7 +17,10 @@ from connectors.hubspot.associations import associated_ids
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.deleted import deleted_pages
 from connectors.hubspot.email_events import email_pages
+from connectors.hubspot.errors import checked
+from connectors.hubspot.gone import gone_for_good
 from connectors.hubspot.health import problems_told
+from connectors.hubspot.open_deals import open_deal_pages
 from connectors.hubspot.records import read_rows
 from connectors.hubspot.walk import Cursor, Row, Walked, next_page, walk
 
@@ -38,6 +42,7 @@ class HubSpotSource:
         "contacts",
         "deleted_contacts",
         "deals",
+        "open_deals",
         "deleted_deals",
         "email_events",
     )
@@ -67,13 +72,14 @@ class HubSpotSource:
         return [*problems_told(headers, self._clock(), self._calls_per_10_seconds), *self._mail_problems()]
 
     def totals(self) -> dict[str, int]:
-        """How many contacts and deals HubSpot counts; its index trails by seconds."""
+        """How many HubSpot counts of what our token may see; its index trails by seconds."""
         everything = {"filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0"}
         walked = {"contacts": self._contacts, "deals": self._deals}
-        return {
-            stream: int(self._client.search(each.object_type, everything)["total"])
-            for stream, each in walked.items()
-        }
+        found: dict[str, int] = {}
+        for stream, each in walked.items():
+            with suppress(NotForUs):
+                found[stream] = int(self._client.search(each.object_type, everything)["total"])
+        return found
 
     def time_zone(self) -> str:
         """The portal's time zone, an IANA name: HubSpot's days and its daily limit go by it."""
@@ -96,6 +102,9 @@ class HubSpotSource:
             case "deals":
                 pages = walk(self._client, self._deals, after, now)
                 return ((self._with_contacts(rows), cursor) for rows, cursor in pages)
+            case "open_deals":
+                pages = open_deal_pages(self._client, self._deals, after, now)
+                return ((self._with_contacts(rows), cursor) for rows, cursor in pages)
             case "deleted_contacts":
                 return deleted_pages(self._client, replace(self._contacts, properties=()), after, now)
             case "deleted_deals":
@@ -108,6 +117,10 @@ class HubSpotSource:
         """The contacts as they are now, shaped as in the contacts stream; unknown ids are left out."""
         rows = read_rows(self._client, "contacts", contact_ids, self._contacts.asked_of_changed)
         return (Record("hubspot", "contacts", row) for row in rows)
+
+    def gone(self, contact_ids: Sequence[str]) -> set[str]:
+        """Those of these contacts that HubSpot has no more, not even in its recycle bin."""
+        return gone_for_good(self._client, contact_ids)
 
     def _mail_problems(self) -> Iterator[Problem]:
         try:
@@ -131,7 +144,7 @@ class HubSpotSource:
         asked: dict[str, Any] = {"limit": OWNERS_PAGE, "archived": False}
         while True:
             answer = self._client.package.owners.get_page(**asked, _preload_content=False).body
-            yield Page(_records("owners", answer["results"]), {})
+            yield Page(_records("owners", checked(answer)), {})
             token = next_page(answer)
             if not token:
                 return
@@ -140,7 +153,7 @@ class HubSpotSource:
 
     def _pipeline_page(self) -> Page:
         answer = self._client.package.pipelines.get_all("deals", _preload_content=False)
-        return Page(_records("pipelines", answer.body["results"]), {})
+        return Page(_records("pipelines", checked(answer.body)), {})
 
 
 def _records(stream: str, rows: Sequence[Row]) -> tuple[Record, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 from app.domain.errors import BadRecord, TryLater
 from connectors.http import PageLoopGuard
 from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.errors import checked
 from connectors.hubspot.paths import ObjectType
 from connectors.hubspot.times import from_iso, to_iso, to_millis
 
@@ -88,6 +89,7 @@ def list_page(client: HubSpotClient, object_type: ObjectType, asked: Mapping[str
         raise ExpiredPage(
             "HubSpot: a page of a listing has expired; it is read again from its start"
         ) from None
+    checked(answer)
     return answer
 
 
@@ -143,8 +145,7 @@ def _search(client: HubSpotClient, walked: Walked, since: datetime, after_id: st
         "limit": SEARCH_PAGE,
         "after": "0",
     }
-    rows: list[Row] = client.search(walked.object_type, query)["results"]
-    return rows
+    return checked(client.search(walked.object_type, query))
 
 
 def _modified(row: Row, walked: Walked) -> datetime:

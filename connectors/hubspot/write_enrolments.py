@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from app.domain.changes import EnrolInWorkflow, Outcome, Unenrol
-from app.domain.errors import BadRecord, SaviaError
+from app.domain.errors import BadRecord, NotForUs, SaviaError
 from connectors.hubspot.client import BATCH, HubSpotClient
-from connectors.hubspot.errors import NotForUs, NotFound
+from connectors.hubspot.errors import NotFound
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.packing import batches, rejected
 from connectors.hubspot.write_contacts import set_triggers

@@ -49,12 +49,15 @@ def refused(status: int, category: str, **more: Any) -> Spoilt:
 SCOPES = {"errors": [{"context": {"requiredGranularScopes": ["crm.objects.contacts.read"]}}]}
 
 
+IN_PART = {"status": "COMPLETE", "results": [], "numErrors": 1}
+IN_PART |= {"errors": [{"status": "error", "category": "INTERNAL_ERROR", "message": "secret-in-a-body"}]}
+
+
 class TestHubSpotSource(PullFailureContract):
     now, later = NOW, NOW + timedelta(hours=2)
     strikes = ("owners", "contacts?", "/search", "associations", "email/public")
     not_here: ClassVar = {
         "409": "HubSpot answers it to writes alone",
-        "200 with an error inside": "HubSpot does so in batches of writes alone",
     }
     table: ClassVar = on_the_way() | {
         "401": Case(refused(401, "INVALID_AUTHENTICATION"), "a person"),
@@ -65,6 +68,7 @@ class TestHubSpotSource(PullFailureContract):
         "429 burst": Case(limited("TEN_SECONDLY_ROLLING"), "mends itself", "later"),
         "429 search": Case(limited("SECONDLY"), "mends itself", "later"),
         "429 daily": Case(limited("DAILY"), "later"),
+        "200 with an error inside": Case(Spoilt(status=200, body=IN_PART), "later", strikes=strikes[:4]),
     }
 
     @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.domain.errors import TryLater
+from app.domain.errors import NotForUs, TryLater
 from app.pipeline.absorb import absorb, reread_contacts
 from app.pipeline.checkup import check_up
 from app.pipeline.pull import pull_source
@@ -147,6 +147,33 @@ def test_a_deleted_deal_is_nobodys_any_more(place: Town, living: Services, clock
     assert counted(living)["deals"]["there"] == counted(living)["deals"]["here"]
 
 
+def test_a_deal_linked_to_a_contact_later_is_theirs_within_a_day(
+    place: Town, living: Services, clock: Moment
+) -> None:
+    contact_id = place.portal.add_contact({"email": "ana@example.com"})
+    deal_id = place.portal.add_deal({"dealname": "Plan", "dealstage": "qualifiedtobuy"}, [])
+    sync(living, clock)
+    with place.portal.changing() as crm:
+        crm.links.join("deals", deal_id, "contacts", contact_id)  # its time of modification stays
+    sync(living, clock)
+    with living.database.connect() as conn:
+        person = people.person_of(conn, contact_id) or 0
+        assert [deal.deal_id for deal in facts.deals_of(conn, [person])[person]] == [deal_id]
+
+
+def test_a_bounce_told_days_after_the_sending_is_found_by_the_counters(
+    place: Town, living: Services, clock: Moment
+) -> None:
+    place.portal.scopes.discard("content")
+    contact_id = place.portal.add_contact({"email": "ana@example.com"})
+    place.portal.mail(contact_id, MailEvent("SENT", clock.timestamp()))
+    sync(living, clock)
+    sync(living, clock)
+    place.portal.mail(contact_id, MailEvent("BOUNCE", clock.move(hours=1).timestamp()))
+    sync(living, clock)
+    assert [each.kind for each in seen(living, contact_id)] == ["email_sent", "email_bounce"]
+
+
 @pytest.mark.parametrize("shape", ["legacy", "object"])
 def test_a_forgotten_contact_leaves_nothing_and_later_syncs_bring_nothing_back(
     place: Town, living: Services, clock: Moment, shape: Any
@@ -224,6 +251,31 @@ def test_what_cannot_be_counted_now_spoils_no_sync(place: Town, living: Services
     assert run_before is not None
     assert run.id > run_before.id
     assert (run.error, "counted" in (run.result or {})) == (None, False)
+
+
+# --- scopes -----------------------------------------------------------------------------------------------
+
+SEEN_WITH = {
+    "crm.objects.owners.read": {"owners"},
+    "crm.objects.contacts.read": {"contacts", "deleted_contacts"},
+    "crm.objects.deals.read": {"pipelines", "deals", "open_deals", "deleted_deals"},
+}
+"""What no token reads without the scope."""
+
+
+@pytest.mark.parametrize("scope", sorted(SEEN_WITH))
+def test_a_scope_that_is_missing_stops_what_needs_it_and_nothing_else(
+    place: Town, living: Services, clock: Moment, scope: str
+) -> None:
+    place.portal.scopes.discard(scope)
+    with pytest.raises(NotForUs, match=scope):
+        pull_source(living, "hubspot", clock.now)
+    with living.database.connect() as conn:
+        run = runs.last(conn, "sync hubspot")
+    assert run is not None
+    assert scope in (run.error or "")
+    everything = set(living.sources["hubspot"].streams)
+    assert everything - set((run.result or {})["read"]) == SEEN_WITH[scope]
 
 
 # --- mail events ------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.changes import Problem
-from app.domain.errors import BadCredentials, BadRecord, PartlyRead, SaviaError, TryLater
+from app.domain.errors import BadCredentials, BadRecord, NotForUs, PartlyRead, SaviaError, TryLater
 from app.domain.records import Page, Record
 from app.pipeline import steps
 from app.pipeline.pull import pull_round, pull_source
@@ -105,7 +105,6 @@ def test_streams_that_are_read_in_part_each_have_their_turn_and_the_run_says_wha
     "failure",
     [
         BadCredentials("expired"),
-        BadRecord("x", "odd"),
         KeyError("gap"),
         KeyboardInterrupt(),
     ],
@@ -214,10 +213,13 @@ def test_a_source_that_is_away_does_not_keep_the_others_from_their_turn(services
     assert known(services) == {"2", "3", "4", "5", "6", "7"}
 
 
-def test_a_stream_that_cannot_be_read_keeps_no_other_of_its_source_from_its_turn(services: Services) -> None:
-    source = Pages(TryLater("busy"), fails_at=2)
+@pytest.mark.parametrize("failure", [TryLater("busy"), NotForUs("no right"), BadRecord("x", "odd")])
+def test_a_stream_that_cannot_be_read_keeps_no_other_of_its_source_from_its_turn(
+    services: Services, failure: SaviaError
+) -> None:
+    source = Pages(failure, fails_at=2)
     services = replace(services, sources={"hubspot": source})
-    with pytest.raises(TryLater):
+    with pytest.raises(type(failure)):
         pull_source(services, "hubspot", services.clock())
     assert (known(services), cursor(services)) == ({"2", "3"}, {"page": 1})
     assert cursor(services, "owners") == {"page": 1}
@@ -241,6 +243,26 @@ def test_a_vendor_whose_streams_fail_one_after_the_other_is_left_alone(services:
     with pytest.raises(TryLater):
         pull_source(services, "hubspot", services.clock())
     assert [stream for stream, _ in source.asked] == ["a", "b"]
+
+
+def test_what_our_key_may_not_see_is_told_when_all_else_is_read_and_all_of_it_in_the_run(
+    services: Services,
+) -> None:
+    class Narrow(Pages):
+        streams = ("a", "b", "contacts", "c")
+
+        def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+            if stream in {"a", "b"}:
+                raise NotForUs(f"add the scope {stream}")
+            if stream == "c":
+                raise TryLater("busy")
+            yield from super().pull(stream, after, now)
+
+    services = replace(services, sources={"hubspot": Narrow()})
+    with pytest.raises(NotForUs):
+        pull_source(services, "hubspot", services.clock())
+    assert known(services) == {"2", "3", "4", "5", "6", "7"}
+    assert last_run(services).error == "add the scope a; add the scope b; busy"
 
 
 class Breaking(dict[str, Any]):

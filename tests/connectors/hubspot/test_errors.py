@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import BadCredentials, BadRecord, SaviaError, TryLater
-from connectors.hubspot.errors import AlreadyExists, NotForUs, NotFound, explain, reason_of
+from app.domain.errors import BadCredentials, BadRecord, NotForUs, SaviaError, TryLater
+from connectors.hubspot.errors import AlreadyExists, NotFound, explain, reason_of
 
 SHARED = Path(__file__).parents[4] / "shared" / "contracts" / "payloads" / "hubspot"
 

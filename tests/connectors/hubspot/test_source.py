@@ -35,7 +35,7 @@ def peopled(portal: HubSpotPortal) -> HubSpotPortal:
     ids = [portal.add_contact({"email": f"lead{position}@example.com"}) for position in range(102)]
     for position in range(101):
         portal.add_deal(
-            {"dealname": f"Deal {position}", "dealstage": "closedwon"}, ids[position : position + 2]
+            {"dealname": f"Deal {position}", "dealstage": "contractsent"}, ids[position : position + 2]
         )
         portal.add_owner(f"sales{position}@example.com")
     for position, contact_id in enumerate(ids):
@@ -265,3 +265,23 @@ def test_a_change_the_index_tells_late_is_found_by_the_next_walk():
     portal.now += timedelta(minutes=10)
     ((rows, _),) = walk(portal, walked, cursor, portal.now)
     assert [row["id"] for row in rows] == ["1", "2"]
+
+
+def test_gone_is_who_is_neither_alive_nor_merged_nor_in_the_recycle_bin(
+    portal: HubSpotPortal, source: HubSpotSource
+):
+    alive, kept, merged, deleted, forgotten = (
+        portal.add_contact({"email": f"ana{number}@example.com"}) for number in range(5)
+    )
+    portal.merge(kept, merged)
+    portal.delete(deleted)
+    portal.privacy_delete(forgotten)
+    assert source.gone([alive, kept, merged, deleted, forgotten]) == {forgotten}
+
+
+def test_an_answer_that_leaves_somebody_out_says_of_nobody_that_they_are_gone(
+    answering: Callable[..., HubSpotClient],
+):
+    from connectors.hubspot.gone import gone_for_good
+
+    assert gone_for_good(answering(lambda path: {"status": "COMPLETE", "results": []}), ["1", "2"]) == set()

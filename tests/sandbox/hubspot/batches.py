@@ -25,15 +25,18 @@ REQUIRED: dict[Kind, tuple[str, ...]] = {
 LINK_TYPES: dict[tuple[Kind, int], Kind] = {("tasks", 204): "contacts", ("deals", 3): "contacts"}
 
 
-def read(crm: Crm, kind: Kind, body: Any) -> Answer:
-    """Records by id or by a unique property. Order is HubSpot's, not the caller's; unknown ids make a 207."""
+def read(crm: Crm, kind: Kind, body: Any, *, archived: bool = False) -> Answer:
+    """Records by id or by a unique property, or those in the recycle bin. Order is HubSpot's, not the
+    caller's; unknown ids make a 207.
+    """
     started = crm.now()
     names, history = _names(body, "properties"), _names(body, "propertiesWithHistory")
     inputs = inputs_of(body, MAX_WITH_HISTORY if history else MAX_INPUTS)
     found: dict[str, CrmRecord] = {}
     absent = []
     for each in inputs:
-        record = crm.find(kind, body.get("idProperty"), _id(each))
+        in_bin = crm.archived.get(_id(each), (None, 0.0))[0]
+        record = in_bin if archived else crm.find(kind, body.get("idProperty"), _id(each))
         if record is None:
             absent.append(each["id"])
         else:

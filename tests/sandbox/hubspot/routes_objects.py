@@ -100,7 +100,7 @@ def _search(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
 
 
 def _read(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
-    return batches.read(crm, _kind(crm, call), call.body)
+    return batches.read(crm, _kind(crm, call), call.body, archived=call.one("archived") == "true")
 
 
 def _create(portal: HubSpotPortal, crm: Crm, call: Call) -> Answer:
