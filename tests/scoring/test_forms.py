@@ -61,7 +61,7 @@ dialects = st.builds(
 )
 
 
-def cells_of(dialect: Dialect, rows: int = 150) -> dict[str, list[str]]:
+def cells_of(dialect: Dialect, rows: int = 200) -> dict[str, list[str]]:
     """The same leads, written down in a dialect."""
     columns, converted, chance = history(rows, 0.35, 5, strength=0.8)
     amount = chance.uniform(10, 9000, rows)
@@ -292,16 +292,14 @@ def test_an_earlier_scoring_is_no_column_to_learn_from(tmp_path: Path) -> None:
     assert read_table(path).names == ("a",)
 
 
-def test_an_older_model_that_stays_is_named(tmp_path: Path) -> None:
-    columns = cells_of(Dialect())
-    model = tmp_path / "m"
-    run(train, "--history", write(tmp_path / "old.csv", Dialect(), columns), "--outcome", "Convertido",
-        "--model", model)  # fmt: skip
+def test_an_older_model_that_stays_is_named(world: dict[str, Any]) -> None:
+    model = world["folder"] / "m"
     before = model.read_bytes()
-    few = write(tmp_path / "few.csv", Dialect(), {name: cells[:60] for name, cells in columns.items()})
+    columns = {name: cells[:60] for name, cells in cells_of(Dialect()).items()}
+    few = write(world["folder"] / "few.csv", Dialect(), columns)
     code, text = run(train, "--history", few, "--outcome", "Convertido", "--model", model)
     assert code == 3
-    assert "from old.csv" in text
+    assert "from plain.csv" in text
     assert "stays" in text
     assert model.read_bytes() == before
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(world["folder"].glob("*.part"))
