@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from app.domain.errors import BadConfig, Fault
-from app.domain.scoring.columns import Table
+from app.domain.scoring.another_file import Unread, unread_cells, vocabulary_for
+from app.domain.scoring.columns import Floats, Table
+from app.domain.scoring.drift import counts_in, drifted, stability
 from app.domain.scoring.model import TrainedModel
-from app.domain.scoring.model_file import MOST_BYTES, from_bytes
-from app.table_files import OpenTable, open_table, write_table
+from app.model_files import MODEL_FILE, KeptModel, read_model
+from app.table_dialect import WINDOWS
+from app.table_files import ADDED, Chunk, OpenTable, open_table, write_table
 from jobs.console import Console
-from jobs.train import MODEL_FILE
 
 NAME = "score"
 HELP = "Score the rows of a file with a trained model."
-ADDED = ("probability", "score", "band", "reason_1", "reason_2", "reason_3")
 ROWS_AT_ONCE = 20_000
+MOST_UNREAD = 0.05
+FEWEST_FOR_DRIFT = 200
+
+
+@dataclass
+class Tally:
+    """What was met so far in the file being scored."""
+
+    bands: Counter[str] = field(default_factory=Counter)
+    too_long: int = 0
+    unread: dict[str, Unread] = field(default_factory=dict)
+    spread: list[Floats] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return self.bands.total()
+
+    def add(self, model: TrainedModel, table: Table, matrix: Floats) -> None:
+        for name, found in unread_cells(model.vocabulary, table, matrix).items():
+            self.unread[name] = self.unread.get(name, Unread()) + found
+        counts = counts_in(model.profiles, matrix)
+        self.spread = [a + b for a, b in zip(self.spread, counts, strict=True)] if self.spread else counts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,36 +55,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Streams: memory does not grow with the file."""
-    model = read_model(args.model)
-    bands: dict[str, int] = {}
+    kept = read_model(args.model)
+    model, tally = kept.model, Tally()
     with open_table(args.input) as source:
         missing = _missing(model, source)
-        kept = [place for place, name in enumerate(source.names) if name not in ADDED]
-        names = [*(source.names[place] for place in kept), *ADDED]
+        names = [*source.header[: len(source.names)], *ADDED]
         with write_table(args.output, names, source.delimiter) as writer:
-            for rows, table in source.chunks(ROWS_AT_ONCE):
-                for row, added in zip(rows, _scored(model, table, bands), strict=True):
-                    writer.writerow([*(row[place] for place in kept), *added])
-                console.progress(f"{sum(bands.values())} rows scored")
-    report = {
-        "rows": sum(bands.values()),
-        "bands": bands,
-        "missing_columns": missing,
-        "output": str(args.output),
-    }
+            for number, chunk in enumerate(source.chunks(ROWS_AT_ONCE)):
+                if number == 0:  # its rows tell how the file writes numbers and days
+                    model = replace(model, vocabulary=vocabulary_for(model.vocabulary, chunk.table))
+                writer.writerows(_beside(chunk, source, _scored(model, chunk.table, tally)))
+                tally.too_long += sum(len(row) > len(source.header) for row in chunk.rows)
+                console.progress(f"{tally.rows} rows scored")
+    console.end_progress()
+    report = _report(kept, model, tally, missing, source.encoding, args)
+    if not console.as_json:
+        del report["drift"]  # what matters of it is among the warnings
     console.report(report)
     return 0
-
-
-def read_model(path: Path) -> TrainedModel:
-    """Raises BadConfig where the file is absent or is no model."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise BadConfig([Fault(str(path), "file", "is larger than any model: check --model")])
-        return from_bytes(path.read_bytes())
-    except OSError as error:
-        message = f"cannot be read ({error.strerror}): train one with `python -m jobs train`"
-        raise BadConfig([Fault(str(path), "file", message)]) from error
 
 
 def _missing(model: TrainedModel, source: OpenTable) -> list[str]:
@@ -71,14 +84,79 @@ def _missing(model: TrainedModel, source: OpenTable) -> list[str]:
     return missing
 
 
-def _scored(model: TrainedModel, table: Table, bands: dict[str, int]) -> list[Sequence[Any]]:
-    scored = model.score(table)
+def _scored(model: TrainedModel, table: Table, tally: Tally) -> Iterator[Sequence[Any]]:
+    """The added cells of each row of the table."""
+    if not table.rows:
+        return iter(())
+    matrix = model.vocabulary.matrix(table)
+    scored = model.score_matrix(matrix)
+    tally.add(model, table, matrix)
+    tally.bands.update(scored.band)
+    columns = (scored.probability.tolist(), scored.score.tolist(), scored.band)
     reasons = model.reasons(table, scored.receipts)
-    for band in scored.band:
-        bands[band] = bands.get(band, 0) + 1
-    return [
-        (float(probability), int(score), band, *told)
-        for probability, score, band, told in zip(
-            scored.probability, scored.score, scored.band, reasons, strict=True
-        )
+    return ((*cells, *told) for *cells, told in zip(*columns, reasons, strict=True))
+
+
+def _beside(chunk: Chunk, source: OpenTable, added: Iterator[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """The file's rows with what was added. A blank line stays blank; a row longer than the header has its
+    added cells empty, and what is too much behind them.
+    """
+    width = len(source.names)
+    for row, is_read in zip(chunk.rows, chunk.read, strict=True):
+        if is_read:
+            yield [*row[:width], *next(added)]
+        elif row:
+            yield [*row[:width], *[""] * len(ADDED), *row[len(source.header) :]]
+        else:
+            yield row
+
+
+def _report(
+    kept: KeptModel,
+    model: TrainedModel,
+    tally: Tally,
+    missing: list[str],
+    encoding: str,
+    args: argparse.Namespace,
+) -> dict[str, Any]:
+    names, profiles = model.vocabulary.names, model.profiles
+    learnt = {column.name: column.form for column in kept.model.vocabulary.columns}
+    return {
+        "rows": tally.rows,
+        "bands": dict(tally.bands),
+        "model": {"history": kept.history, "written": str(kept.written), "file": str(kept.path)},
+        "missing_columns": missing,
+        "read_otherwise": {
+            column.name: f"{column.form} (learnt {learnt[column.name]})"
+            for column in model.vocabulary.columns
+            if column.form != learnt[column.name]
+        },
+        "unreadable": {name: found.share for name, found in tally.unread.items() if found.unread},
+        "unscored": tally.too_long,
+        "drift": stability(names, profiles, tally.spread) if tally.spread else {},
+        "output": str(args.output),
+        "warnings": _warnings(model, tally, missing, encoding),
+    }
+
+
+def _warnings(model: TrainedModel, tally: Tally, missing: list[str], encoding: str) -> list[str]:
+    told = []
+    if encoding == WINDOWS:
+        told.append("the file is not UTF-8: it was read as Windows-1252")
+    if missing:
+        told.append(f"the model's columns {', '.join(missing)} are absent: they count as empty")
+    told += [
+        f"{found.share:.0%} of what {name} says cannot be read and counts as empty: look at its form"
+        for name, found in tally.unread.items()
+        if found.share > MOST_UNREAD
     ]
+    if tally.too_long:
+        told.append(f"{tally.too_long} rows are not scored: they have more cells than the header")
+    if tally.rows >= FEWEST_FOR_DRIFT:
+        told += [
+            f"{name} is spread otherwise than in the history (stability index {index:.2f}): look at its "
+            "source, then train again"
+            for name, index in drifted(model.vocabulary.names, model.profiles, tally.spread).items()
+            if name not in missing
+        ]
+    return told

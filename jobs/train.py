@@ -9,17 +9,17 @@ from typing import Any
 
 from app.domain.errors import BadConfig, Fault
 from app.domain.scoring.leaks import Finding
-from app.domain.scoring.model_file import to_bytes
 from app.domain.scoring.selection import FEWEST_CONVERSIONS
 from app.domain.scoring.training import Training, TrainingOptions, train
+from app.model_files import MODEL_FILE, read_model, write_model
 from app.pipeline.learn import Learnt, learn_from_store
-from app.table_files import read_kinds, read_table
+from app.table_dialect import WINDOWS
+from app.table_files import ReadFile, read_file, read_kinds
 from app.wiring import open_services
 from jobs.console import Console
 
 NAME = "train"
 HELP = "Learn a score from the store, or with --history from an export whose outcomes are known."
-MODEL_FILE = Path("var/model.savia")
 POINTS_STAY = 3
 
 
@@ -99,15 +99,37 @@ def _from_file(args: argparse.Namespace, console: Console) -> int:
         kinds=read_kinds(args.mapping) if args.mapping else {},
         seed=args.seed,
     )
-    training = train(read_table(args.history), options, console.progress)
+    source = read_file(args.history)
+    training = train(source.table, options, console.progress)
     if training.model is not None:
-        args.model.parent.mkdir(parents=True, exist_ok=True)
-        args.model.write_bytes(to_bytes(training.model))
+        write_model(args.model, training.model, args.history)
+    told = _told_of(source)
+    if training.model is None and args.model.exists():
+        told.append(_stays(args.model))
     if console.as_json:
-        console.report(_report(training))
+        console.report({**_report(training), "history": args.history.name, "warnings": told})
     else:
+        for line in told:
+            console.line(line)
         _tell(training, options, args.model, console)
     return 0 if training.model is not None else POINTS_STAY
+
+
+def _told_of(source: ReadFile) -> list[str]:
+    """What the operator should know of how the file was read."""
+    told = []
+    if source.encoding == WINDOWS:
+        told.append("The file is not UTF-8: it was read as Windows-1252")
+    if source.too_long:
+        told.append(f"{source.too_long} rows left out: they have more cells than the header")
+    return told
+
+
+def _stays(path: Path) -> str:
+    try:
+        return f"{read_model(path)} stays: `python -m jobs score` goes on using it".capitalize()
+    except BadConfig:
+        return f"What lies at {path} stays, and is no model of this program"
 
 
 def _report(training: Training) -> dict[str, Any]:
@@ -163,7 +185,10 @@ def _tell_columns(training: Training, options: TrainingOptions, console: Console
     for column in training.columns:
         kinds.setdefault("set aside" if column.name in aside else column.kind, []).append(column.name)
     for kind, names in kinds.items():
-        console.line(f"{kind}: {', '.join(names)}")
+        if kind == "identifier":
+            console.line(f"set aside as identifier: {', '.join(names)} (--mapping to learn from it)")
+        else:
+            console.line(f"{kind}: {', '.join(names)}")
 
 
 def _tell_model(report: Any, console: Console) -> None:

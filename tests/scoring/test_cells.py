@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import BadConfig
 from app.domain.scoring.cells import date_order, decimal_mark, is_missing, read_date, read_number
-from app.domain.scoring.columns import infer_columns
+from app.domain.scoring.kinds import infer_columns
 from app.domain.scoring.outcome import read_outcome
 from tests.scoring.worlds import table_of
 

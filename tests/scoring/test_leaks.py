@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.domain.scoring.columns import Cells, filled, infer_columns
+from app.domain.scoring.columns import Cells, filled
+from app.domain.scoring.kinds import infer_columns
 from app.domain.scoring.leaks import Evidence, Verdict, find_leaks
 from app.domain.scoring.vocabulary import learn_vocabulary
 from tests.scoring.worlds import history, table_of

@@ -124,7 +124,7 @@ def test_a_file_that_lacks_most_columns_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is empty"), (b"a,b\n1,2,3\n", "more cells"), ("a\nñ\n".encode("latin-1"), "UTF-8")],
+    [(b"", "is empty"), (b"a,b\n1,2,3\n", "more cells"), (b"\n;;\n", "is empty")],
 )
 def test_a_file_that_is_no_table_is_a_fault_that_names_it(
     content: bytes, message: str, tmp_path: Path

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-MISSING_WORDS = frozenset({"", "select", "(not set)", "null", "nan", "n/a", "#n/a", "-", "--"})
+MISSING_WORDS = frozenset({"", "select", "(not set)", "null", "nan", "n/a", "#n/a", "#n/d", "-", "--"})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DECIMAL_MARKS = (".", ",")
 DATE_ORDERS = ("ymd", "dmy", "mdy", "named", "epoch_ms")
 
-NumberReader = Callable[[str], float | None]
+UNREAD = 0.02  # the share of distinct cells a form may leave unread and still be the column's form
+
+CellReader = Callable[[str, str], float | None]
 
 _DECORATION = re.compile(r"[\s\u00a0\u202f€$£%]")
 _DECIMAL = {
@@ -26,9 +29,9 @@ _CLOCK = (
     r"(?:\s*(?P<half>[AaPp])\.?\s?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
 )
 _YEAR_FIRST = re.compile(r"(?P<a>\d{4})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{1,2})" + _CLOCK)
-_YEAR_LAST = re.compile(r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{4})" + _CLOCK)
+_YEAR_LAST = re.compile(r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{4}|\d{2})" + _CLOCK)
 _DAY_NAMED = re.compile(
-    r"(?P<a>\d{1,2})(?:\s+de)?[\s-]+(?P<name>[^\W\d_]{3,10})\.?,?(?:\s+de)?[\s-]+(?P<c>\d{4})" + _CLOCK
+    r"(?P<a>\d{1,2})(?:\s+de)?[\s-]+(?P<name>[^\W\d_]{3,10})\.?,?(?:\s+de)?[\s-]+(?P<c>\d{4}|\d{2})" + _CLOCK
 )
 _NAMED_DAY = re.compile(r"(?P<name>[^\W\d_]{3,10})\.?\s+(?P<a>\d{1,2}),?\s+(?P<c>\d{4})" + _CLOCK)
 _EPOCH_MS = re.compile(r"1\d{12}")
@@ -69,18 +72,39 @@ def read_number(cell: str, mark: str) -> float | None:
     return float(bare.replace(other, "").replace(mark, "."))
 
 
-def decimal_mark(cells: Iterable[str], *, tolerance: float = 0.02) -> str | None:
+def unread_by_form(cells: Sequence[str], forms: Iterable[str], read: CellReader) -> dict[str, int]:
+    """How many of the cells each form (decimal mark, date order) leaves unread."""
+    return {form: sum(read(cell, form) is None for cell in cells) for form in forms}
+
+
+def told(unread: Mapping[str, int]) -> str | None:
+    """The one form that reads more cells than any other, or None where they do not tell."""
+    fewest = min(unread.values())
+    best = [form for form, count in unread.items() if count == fewest]
+    return best[0] if len(best) == 1 else None
+
+
+def decimal_mark(cells: Iterable[str], *, tolerance: float = UNREAD, usual: str | None = None) -> str | None:
     """The decimal mark that reads these distinct cells as numbers, or None where neither does.
 
-    A column such as 12, 980, 1.234 uses its dot for thousands: its dotted values all come in threes, and
-    the values without a dot stay below a thousand.
+    Where both read them alike (1.234 may be a thousand), `usual` decides. Without one, a column such as
+    12, 980, 1.234 uses its dot for thousands: its dotted values all come in threes, and the values without
+    a dot stay below a thousand.
     """
+    texts = list(cells)
+    return mark_among(texts, unread_by_form(texts, DECIMAL_MARKS, read_number), tolerance, usual)
+
+
+def mark_among(
+    cells: Sequence[str], unread: Mapping[str, int], tolerance: float = UNREAD, usual: str | None = None
+) -> str | None:
+    """As `decimal_mark`, where it is known how many cells each mark leaves unread."""
+    if min(unread.values()) > tolerance * len(cells):
+        return None
+    if sure := told(unread) or usual:
+        return sure
     bare = [_DECORATION.sub("", cell) for cell in cells]
-    for mark, other in ((".", ","), (",", ".")):
-        unread = sum(read_number(cell, mark) is None for cell in bare)
-        if unread <= tolerance * len(bare):
-            return other if _is_grouping(bare, mark) else mark
-    return None
+    return "," if _is_grouping(bare, ".") else "."
 
 
 def _is_grouping(bare: list[str], mark: str) -> bool:
@@ -101,7 +125,7 @@ def read_date(cell: str, order: str) -> float | None:
         return None
     year, month, day, match = parts
     try:
-        moment = datetime(year, month, day, tzinfo=UTC)
+        moment = datetime(_full_year(year), month, day, tzinfo=UTC)
     except ValueError:
         return None
     clock = _clock_of(match)
@@ -122,6 +146,11 @@ def _date_parts(text: str, order: str) -> tuple[int, int, int, re.Match[str]] | 
     return (last, middle, first, match) if order == "dmy" else (last, first, middle, match)
 
 
+def _full_year(year: int) -> int:
+    """A year of two digits lies between 1969 and 2068, as POSIX reads it."""
+    return year if year > 99 else year + (1900 if year >= 69 else 2000)
+
+
 def _clock_of(match: re.Match[str]) -> timedelta | None:
     if match["hour"] is None:
         return timedelta()
@@ -138,15 +167,27 @@ def _clock_of(match: re.Match[str]) -> timedelta | None:
     return clock
 
 
-def date_order(cells: Iterable[str], *, tolerance: float = 0.02) -> str | None:
+def date_order(cells: Iterable[str], *, tolerance: float = UNREAD, usual: str | None = None) -> str | None:
     """The order of the parts that reads these distinct cells as dates, or None.
 
-    Where day and month cannot be told apart, a 12-hour clock means month first and anything else day first.
+    Where day and month cannot be told apart, `usual` decides. Without one, a 12-hour clock means month
+    first and anything else day first.
     """
     texts = list(cells)
-    bad = {order: sum(read_date(cell, order) is None for cell in texts) for order in DATE_ORDERS}
-    fits = [order for order in DATE_ORDERS if bad[order] <= tolerance * len(texts)]
-    if {"dmy", "mdy"} <= set(fits) and bad["dmy"] == bad["mdy"]:
-        twelve_hours = any(cell.strip()[-1:].lower() == "m" for cell in texts)
+    return order_among(texts, unread_by_form(texts, DATE_ORDERS, read_date), tolerance, usual)
+
+
+def order_among(
+    cells: Sequence[str], unread: Mapping[str, int], tolerance: float = UNREAD, usual: str | None = None
+) -> str | None:
+    """As `date_order`, where it is known how many cells each order leaves unread."""
+    fewest = min(unread.values())
+    if fewest > tolerance * len(cells):
+        return None
+    best = [order for order, count in unread.items() if count == fewest]
+    if usual in best:
+        return usual
+    if {"dmy", "mdy"} <= set(best):
+        twelve_hours = any(cell.strip()[-1:].lower() == "m" for cell in cells)
         return "mdy" if twelve_hours else "dmy"
-    return min(fits, key=lambda order: bad[order], default=None)
+    return best[0]

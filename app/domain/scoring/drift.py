@@ -31,26 +31,43 @@ def profile_of(values: Floats, *, levels: int = 0) -> Profile:
     elif len(known):
         tenths = np.quantile(known, np.linspace(0, 1, PARTS + 1)[1:-1])
         cuts = np.unique(tenths).astype(np.float64)
-    return Profile(cuts, _shares(cuts, values))
+    return Profile(cuts, _shares(_counts(cuts, values)))
 
 
-def _shares(cuts: Floats, values: Floats) -> Floats:
+def counts_in(profiles: Sequence[Profile], matrix: Floats) -> list[Floats]:
+    """How many of these rows lie in each bin of each column's profile; counts of chunks add up."""
+    return [_counts(profile.cuts, matrix[:, place]) for place, profile in enumerate(profiles)]
+
+
+def _counts(cuts: Floats, values: Floats) -> Floats:
     place = np.where(np.isnan(values), len(cuts) + 1, np.searchsorted(cuts, values, side="left"))
-    counts = np.bincount(place.astype(np.intp), minlength=len(cuts) + 2)
-    return np.asarray(counts / max(len(values), 1))
+    return np.bincount(place.astype(np.intp), minlength=len(cuts) + 2).astype(np.float64)
 
 
-def stability_index(profile: Profile, values: Floats) -> float:
-    """Population stability index of these rows against the profile: 0 is alike, above 0.25 is changed."""
+def _shares(counts: Floats) -> Floats:
+    return np.asarray(counts / max(counts.sum(), 1.0))
+
+
+def _index(profile: Profile, counts: Floats) -> float:
+    """Population stability index of the rows counted against the profile."""
     then = np.maximum(profile.shares, LEAST_SHARE)
-    now = np.maximum(_shares(profile.cuts, values), LEAST_SHARE)
+    now = np.maximum(_shares(counts), LEAST_SHARE)
     return float(((now - then) * np.log(now / then)).sum())
 
 
-def stability(names: Sequence[str], profiles: Sequence[Profile], matrix: Floats) -> dict[str, float]:
-    """The index of every column, largest first."""
-    indices = {name: stability_index(profiles[place], matrix[:, place]) for place, name in enumerate(names)}
+def stability(
+    names: Sequence[str], profiles: Sequence[Profile], counts: Sequence[Floats]
+) -> dict[str, float]:
+    """Population stability index of every column, largest first: 0 is alike, above 0.25 is changed."""
+    indices = {name: _index(profiles[place], counts[place]) for place, name in enumerate(names)}
     return dict(sorted(indices.items(), key=lambda item: -item[1]))
+
+
+def drifted(names: Sequence[str], profiles: Sequence[Profile], counts: Sequence[Floats]) -> dict[str, float]:
+    """The columns whose index is above DRIFTED by more than chance gives so few rows (about bins / rows)."""
+    indices = stability(names, profiles, counts)
+    chance = {name: len(bins) / max(bins.sum(), 1.0) for name, bins in zip(names, counts, strict=True)}
+    return {name: index for name, index in indices.items() if index > DRIFTED + chance[name]}
 
 
 def base_rate_shift(converted: Floats, time: Floats, share: float = 0.8) -> dict[str, float]:

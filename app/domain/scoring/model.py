@@ -11,7 +11,7 @@ import numpy as np
 from app.domain.records import Band
 from app.domain.scoring.calibration import Calibration
 from app.domain.scoring.columns import Cells, Floats, Table
-from app.domain.scoring.drift import Profile, stability
+from app.domain.scoring.drift import Profile, counts_in, stability
 from app.domain.scoring.learners import Part, stretch
 from app.domain.scoring.receipt import Points, Receipts, bands_of, scores_of, settled, whole_points
 from app.domain.scoring.vocabulary import Vocabulary
@@ -58,7 +58,10 @@ class TrainedModel:
 
     def score(self, table: Table) -> Scored:
         """Probability, score, band and receipt of every row, in the table's order."""
-        matrix = self.vocabulary.matrix(table)
+        return self.score_matrix(self.vocabulary.matrix(table))
+
+    def score_matrix(self, matrix: Floats) -> Scored:
+        """As `score`, for rows read already."""
         probability = self.probability(matrix)
         scores = scores_of(probability)
         base, shares = self.attributions(matrix)
@@ -82,7 +85,8 @@ class TrainedModel:
 
     def drift(self, table: Table) -> dict[str, float]:
         """Population stability index of these rows against the rows learnt from, by column."""
-        return stability(self.vocabulary.names, self.profiles, self.vocabulary.matrix(table))
+        counts = counts_in(self.profiles, self.vocabulary.matrix(table))
+        return stability(self.vocabulary.names, self.profiles, counts)
 
 
 @dataclass(frozen=True, slots=True)

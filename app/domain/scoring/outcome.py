@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
@@ -9,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.errors import BadConfig, Fault
-from app.domain.scoring.cells import date_order, is_missing, read_date, read_number
+from app.domain.scoring.cells import DECIMAL_MARKS, date_order, is_missing, read_date, read_number
 from app.domain.scoring.columns import Floats, Table
 
 POSITIVE_WORDS = frozenset(
-    {"1", "1.0", "true", "t", "yes", "y", "si", "sí", "s", "verdadero", "won", "converted", "closed won",
-     "customer", "cliente", "ganado", "convertido"}
+    {"true", "t", "yes", "y", "si", "s", "verdadero", "won", "converted", "closed won", "customer", "cliente",
+     "ganado", "convertido"}
 )  # fmt: skip
+TICKS = frozenset({"x", "✓", "✔", "☑"})
+"""What means yes where the other rows are blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +48,31 @@ def read_outcome(table: Table, name: str, positive: str | None = None) -> Outcom
         at = np.array([np.nan if day is None else day for day in days])
         return _checked(name, Outcome(~np.isnan(at), np.arange(len(cells)), "a date", at))
     word = positive if positive is not None else _positive_word(name, counts)
-    converted = np.array([_same(cell, word) for cell in cells])
-    only_conversions = bool(counts) and all(_same(cell, word) for cell in counts)
+    wanted, meant = _meaning(word), {cell: _meaning(cell) for cell in set(cells)}
+    converted = np.array([meant[cell] == wanted for cell in cells])
+    only_conversions = bool(counts) and all(meant[cell] == wanted for cell in counts)
     rows = np.arange(len(cells)) if only_conversions else np.flatnonzero(~blank)
     return _checked(name, Outcome(converted[rows], rows, word))
 
 
 def _positive_word(name: str, counts: Counter[str]) -> str:
-    known = [cell for cell in counts if cell.lower() in POSITIVE_WORDS]
-    if len(known) == 1 and len(counts) <= 2:
+    meanings = {_meaning(cell): cell for cell in counts}
+    positive = POSITIVE_WORDS | {1.0} | (TICKS if len(meanings) == 1 else set())
+    known = [cell for meaning, cell in meanings.items() if meaning in positive]
+    if len(known) == 1 and len(meanings) <= 2:
         return known[0]
     shown = ", ".join(repr(cell) for cell, _ in counts.most_common(5))
     raise _fault(name, f"say with --positive which value is a conversion (it holds {shown})")
 
 
-def _same(cell: str, word: str) -> bool:
-    if cell.lower() == word.strip().lower():
-        return True
-    number, wanted = read_number(cell, "."), read_number(word, ".")
-    return number is not None and number == wanted
+def _meaning(cell: str) -> str | float:
+    """What two spellings of one value have in common: the number, or the word without case and accents."""
+    for mark in DECIMAL_MARKS:
+        number = read_number(cell, mark)
+        if number is not None:
+            return number
+    signs = unicodedata.normalize("NFKD", cell.strip().casefold())
+    return "".join(sign for sign in signs if not unicodedata.combining(sign))
 
 
 def _checked(name: str, outcome: Outcome) -> Outcome:

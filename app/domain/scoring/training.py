@@ -16,9 +16,10 @@ from app.domain.scoring.calibration import (
     choose_calibration,
     fit_calibration,
 )
-from app.domain.scoring.columns import Column, Floats, Table, filled, infer_columns, read_values
+from app.domain.scoring.columns import Column, Floats, Table, filled, read_values
 from app.domain.scoring.drift import profile_of
 from app.domain.scoring.folds import forward_calibration, forward_folds, shuffled_folds
+from app.domain.scoring.kinds import infer_columns
 from app.domain.scoring.leaks import Evidence, Verdict, find_leaks
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.outcome import Outcome, read_outcome
@@ -156,7 +157,8 @@ def _check_names(table: Table, options: TrainingOptions) -> None:
 
 def _read_history(table: Table, outcome: Outcome, options: TrainingOptions) -> History:
     known = table if len(outcome.rows) == table.rows else table.take(outcome.rows)
-    columns = infer_columns(known, options.kinds)
+    converted = outcome.converted.astype(np.float64)
+    columns = infer_columns(known, options.kinds, converted)
     aside = {options.outcome, options.time, *options.ids, *options.excluded}
     time = next((column for column in columns if column.name == options.time), None)
     since = time if time is not None and time.kind == "date" else None
@@ -167,7 +169,7 @@ def _read_history(table: Table, outcome: Outcome, options: TrainingOptions) -> H
         columns=columns,
         vocabulary=vocabulary,
         matrix=vocabulary.matrix(known),
-        converted=outcome.converted.astype(np.float64),
+        converted=converted,
         time=None if time is None else _read_time(time, known),
         ended=None if outcome.at is None else outcome.at[outcome.rows],
     )
