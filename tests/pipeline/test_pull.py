@@ -95,7 +95,7 @@ def test_streams_that_are_read_in_part_each_have_their_turn_and_the_run_says_wha
 
     source = InParts()
     services = replace(services, sources={"hubspot": source})
-    with pytest.raises(TryLater, match="pipelines: one is refused"):
+    with pytest.raises(TryLater, match="contacts: one is refused"):
         pull_source(services, "hubspot", services.clock())
     assert [stream for stream, _ in source.asked] == list(source.streams)
     assert "one is refused" in (last_run(services).error or "")
