@@ -199,7 +199,7 @@ def recall(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[dict[int, Co
     held: dict[int, Contact] = {}
     memories: dict[int, Memory] = {}
     unsettled = _unsettled(conn, person_ids)
-    for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}):
+    for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}).all():
         values, sent = row.properties, unsettled.get(row.person_id, {})
         held[row.person_id] = Contact(row.contact_id, "", values, frozenset(row.lists), row.seen_at)
         if row.score_id is not None:  # else what stands there is nobody's edit: it stood there before us
