@@ -10,7 +10,8 @@ from functools import partial
 import sqlalchemy as sa
 
 from app.domain.errors import BadConfig, Fault, TryLater, UnsafePlan
-from app.pipeline.lots import WRITER_WAIT, Applied, Sending, lots_of, people_of
+from app.pipeline.lot_sizes import lots_of
+from app.pipeline.lots import WRITER_WAIT, Applied, Sending, people_of
 from app.pipeline.reread import is_old
 from app.pipeline.under_way import UnderWay, lots_under_way
 from app.services import Services

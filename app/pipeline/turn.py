@@ -32,14 +32,12 @@ def write_turn(services: Services, now: datetime) -> list[str]:
     """The steps to run next. Raises UnsafePlan when the current plan waits for a person."""
     unattended = services.settings.write_back.unattended
     with writing(services) as fence, recorded(services, "write_back", now) as (run_id, report):
-        turn = _Turn(services, fence, run_id, report)
         report.empty = True
         with services.database.begin() as conn:
             unfinished = plans.interrupted(conn)
             hot_first = unattended and not plans.setup_left(conn)
-            hot = hot_first and mirror.any_hot(conn)
-        waits = turn.write_hot(now) if hot else None
-        turn.gives_way = hot_first and waits is None
+        turn = _Turn(services, fence, run_id, report, hot_first)
+        waits = turn.write_hot()
         if unfinished:
             turn.carry_on(unfinished)
             return ["write_back"]
@@ -51,27 +49,22 @@ def write_turn(services: Services, now: datetime) -> list[str]:
 
 @dataclass(slots=True)
 class _Turn:
-    """One turn of writing: under which fencing number, for which run; whether it `gives_way` between two lots
-    where hot leads wait; what came of the plans that are not yet in the report.
+    """One turn of writing: under which fencing number, for which run; whether leads that are hot are written
+    between two lots of others, or their plan waits for a person; what came of plans not yet in the report.
     """
 
     services: Services
     fence: int
     run_id: int
     report: Report
-    gives_way: bool = False
+    hot_first: bool
+    hot_waits: bool = False
     applied: list[Applied] = field(default_factory=list)
 
-    def write_hot(self, now: datetime) -> UnsafePlan | None:
+    def write_hot(self) -> UnsafePlan | None:
         """Make the plan for those whom webhooks spoke of, and carry it out; or why it waits for a person."""
-        shown = self._told(show_plan(self.services, now, hot_only=True, run_id=self.run_id))
-        try:
-            with self._under_way() as under_way:
-                if shown.plan.changes:
-                    self._send(shown.plan.fingerprint, under_way, out_of_time(self.services))
-        except UnsafePlan as reason:
-            return reason
-        return None
+        with self._under_way() as under_way:
+            return self._write_hot(under_way) if self._hot_is_next() else None
 
     def carry_on(self, unfinished: Sequence[str]) -> None:
         """Go on with plans that were interrupted, then plan by plan where nobody need be asked."""
@@ -98,7 +91,7 @@ class _Turn:
         with self._under_way() as under_way, ThreadPoolExecutor(1) as planner:
             while True:
                 ahead = None
-                if more and not too_long() and _lets_plan_ahead(plan):
+                if more and not too_long() and not self.hot_waits and _lets_plan_ahead(plan):
                     ahead = self._plan_ahead(planner, under_way.people() | set(people_of(plan.changes)))
                 sent = not plan.changes or self._send(plan.fingerprint, under_way, too_long)
                 if ahead is None:
@@ -127,18 +120,39 @@ class _Turn:
         return shown
 
     def _send(self, fingerprint: str, under_way: UnderWay, too_long: Callable[[], bool]) -> bool:
-        """Was all of it sent? It stops between lots when it is too long, writes pause or hot leads wait."""
-        services = self.services
+        """Was all of it sent? Between its lots hot leads are written."""
 
         def stop() -> bool:
-            with services.database.begin() as conn:
-                return (
-                    too_long()
-                    or switches.read(conn, "paused") is not None
-                    or (self.gives_way and mirror.any_hot(conn))
-                )
+            if too_long() or is_paused(self.services):
+                return True
+            if self._hot_is_next():
+                self._write_hot(under_way)
+            return False
 
-        sending = begin_plan(services, fingerprint, self.fence, run_id=self.run_id)
+        return self._carry_out(fingerprint, under_way, stop)
+
+    def _hot_is_next(self) -> bool:
+        if not self.hot_first or self.hot_waits:
+            return False
+        with self.services.database.connect() as conn:
+            return mirror.any_hot(conn)
+
+    def _write_hot(self, under_way: UnderWay) -> UnsafePlan | None:
+        """Nothing else is under way meanwhile: what it sets is compared with what this did."""
+        under_way.end()
+        services, too_long = self.services, out_of_time(self.services)
+        shown = self._told(show_plan(services, services.clock(), hot_only=True, run_id=self.run_id))
+        try:
+            if shown.plan.changes:
+                self._carry_out(shown.plan.fingerprint, under_way, lambda: too_long() or is_paused(services))
+        except UnsafePlan as reason:
+            self.hot_waits = True
+            return reason
+        under_way.end()
+        return None
+
+    def _carry_out(self, fingerprint: str, under_way: UnderWay, stop: Callable[[], bool]) -> bool:
+        sending = begin_plan(self.services, fingerprint, self.fence, run_id=self.run_id)
         self.applied.append(sending.applied)
         return carry_out(sending, under_way, stop)
 

@@ -67,13 +67,12 @@ def show_plan(
     but: Collection[int] = (),
     run_id: int | None = None,
 ) -> Shown:
-    """Make and keep the plan for the leads that wait, or only for those a webhook spoke of. Writes nothing
-    to HubSpot.
+    """Make and keep the plan for the leads that wait, or those a webhook spoke of. HubSpot is only read.
 
     `with_setup` is for a person: it also looks for properties and lists that the portal lacks, and reads all
     contacts anew. `enrol` looks at everybody and includes the enrolments and tasks that rules not yet
-    released would bring; carrying that plan out releases them. `but` are people who are in another plan just
-    now. Raises BadConfig when the portal cannot hold what we write.
+    released would bring; carrying that plan out releases them. `but` are people in plans that are under way:
+    hot ones are left to plans between those. Raises BadConfig when the portal cannot hold what we write.
     """
     destination = destination_of(services)
     setup = _missing_setup(services, destination) if with_setup else []
@@ -81,7 +80,7 @@ def show_plan(
         if enrol:
             mirror.wait_everyone(conn, now)
         most = LARGEST_PLAN if with_setup else LARGEST_AHEAD if but else LARGEST_TURN
-        waiting = mirror.waiting(conn, most, hot_only=hot_only, but=but)
+        waiting = mirror.waiting(conn, most, hot=True if hot_only else False if but else None, but=but)
         part = most / LARGEST_PLAN if len(waiting) == most else 1.0
         scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup, part=part)
     current = read_current(services, destination, scene.candidates, scene.known)

@@ -18,8 +18,8 @@ from app.domain.changes import (
     Outcome,
     SetProperties,
 )
-from app.pipeline import lots
-from app.pipeline.lots import CALLS, LOT, lots_of
+from app.pipeline import lot_sizes
+from app.pipeline.lot_sizes import CALLS, LOT, lots_of
 from app.services import Services
 from tests.line import Town
 from tests.pipeline.writes import carry_out, learn, ledger_states, show
@@ -92,7 +92,7 @@ class Watching:
 def test_no_call_is_made_before_its_intent_is_committed(
     place: Town, living: Services, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(lots, "LOT", 7)
+    monkeypatch.setattr(lot_sizes, "LOT", 7)
     learn(living)
     plan = show(living).plan
     watching = Watching(living.destination, living)

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from app.domain.errors import TryLater
 from app.pipeline import steps, turn, write_back
+from app.pipeline.apply import carry_out
+from app.pipeline.lots import people_of
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import mirror, plans
@@ -80,6 +82,31 @@ def test_what_a_turn_made_ahead_is_what_the_next_one_begins_with(
     with living.database.connect() as conn:
         applied = set(conn.scalars(sa.text("SELECT fingerprint FROM plan WHERE state = 'applied'")))
     assert {shown.plan.fingerprint for shown in plans_made if shown.plan.changes} <= applied
+    assert max(written(living).values()) == 1
+
+
+def test_who_is_hot_by_then_is_written_between_two_lots_and_the_bulk_goes_on(
+    place: Town, living: Services, plans_made: list[Shown], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled_in(place, living)
+    everybody_better(living)
+    plans_made.clear()
+    hot: list[int] = []
+
+    def meanwhile(*asked: Any) -> bool:
+        if not hot:
+            with living.database.begin() as conn:
+                hot.extend(row.person_id for row in mirror.waiting(conn, 999)[2 * FEW :])
+                mirror.wait(conn, hot, living.clock(), hot=hot)
+        return carry_out(*asked)
+
+    monkeypatch.setattr(turn, "carry_out", meanwhile)
+    steps.write_back(living, place.clock())
+    with living.database.connect() as conn:
+        applied = set(conn.scalars(sa.text("SELECT fingerprint FROM plan WHERE state = 'applied'")))
+    of_hot = [shown.plan for shown in plans_made if {*people_of(shown.plan.changes)} & {*hot}]
+    assert of_hot
+    assert {of_hot[0].fingerprint, plans_made[0].plan.fingerprint} <= applied
     assert max(written(living).values()) == 1
 
 
