@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.changes import Plan, SetProperties
@@ -20,6 +20,11 @@ from app.pipeline.under_way import UnderWay, lots_under_way
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
 from app.store import mirror, plans, switches
+
+HANDS_OVER = timedelta(seconds=4.5)
+"""A turn ends with the first plan that is sent after this: what is under way then, and the plan that is being
+made, need their time, too.
+"""
 
 
 def is_paused(services: Services) -> bool:
@@ -88,6 +93,7 @@ class _Turn:
         such a plan does, and the leads of plans that are under way are left out, so that neither changes what
         the other comes to. The next turn begins with what this one made ahead.
         """
+        hands_over = out_of_time(self.services, HANDS_OVER)
         with self._under_way() as under_way, ThreadPoolExecutor(1) as planner:
             while True:
                 ahead = None
@@ -97,7 +103,7 @@ class _Turn:
                 if ahead is None:
                     return more or not sent
                 shown = self._told(ahead.result())
-                if not sent or too_long():
+                if not sent or hands_over():
                     self._keep(shown.plan)
                     return True
                 plan, more = shown.plan, shown.more

@@ -70,7 +70,7 @@ def test_what_a_turn_made_ahead_is_what_the_next_one_begins_with(
     everybody_better(living)
     plans_made.clear()
 
-    def soon(_: Services) -> Callable[[], bool]:
+    def soon(*_: Any) -> Callable[[], bool]:
         asked = count()
         return lambda: next(asked) > 2
 
