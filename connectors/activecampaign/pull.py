@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.changes import Problem
-from app.domain.errors import BadCredentials, TryLater
+from app.domain.errors import BadCredentials, NotForUs, TryLater
 from app.domain.records import Page, Record
 from connectors.activecampaign.activities import ContactActivities, acted_at, read_contact
 from connectors.activecampaign.belongings import INCLUDE, joined
@@ -222,9 +222,9 @@ def _offered(stream: str, pages: Iterator[Page]) -> Iterator[Page]:
     """The pages of a table that the account may not have, or not show to the key's user."""
     try:
         yield from pages
-    except (BadCredentials, NotThere):
+    except NotForUs:
         message = f"activecampaign: {stream} are not shown to this key; let its user see them, or do without"
-        raise BadCredentials(message) from None
+        raise NotForUs(message) from None
 
 
 def _turn(after: Mapping[str, Any], now: datetime) -> tuple[datetime, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import BadCredentials
+from app.domain.errors import NotForUs
 from app.domain.ports import PullSource
 from app.domain.records import Page, Record
 from connectors.activecampaign.belongings import joined
@@ -238,7 +238,7 @@ def test_a_table_the_account_does_not_show_is_named_and_comes_after_contacts_and
         source = ActiveCampaignSource(client)
         assert source.streams[:2] == ("contacts", "activities")
         for stream in source.streams[2:]:
-            with pytest.raises(BadCredentials, match=f"activecampaign: {stream} are not shown"):
+            with pytest.raises(NotForUs, match=f"activecampaign: {stream} are not shown"):
                 list(source.pull(stream, None, NOW))
         client.close()
 
