@@ -107,7 +107,7 @@ class _Turns:
         """What is held against what the vendor has: the counts, and who is gone there for good."""
         if counted := count(self.services, self.source, self.read, self.now):
             self.compared["counted"] = counted
-        if "contacts" in self.read and not self.problems:
+        if "contacts" in self.read and all(isinstance(each, NotForUs) for each in self.problems):
             erased = follow_gone(self.services, self.source, self.run_id, self.now, self.stop)
             self.compared |= {"erased": erased} if erased else {}
 

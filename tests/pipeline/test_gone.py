@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.domain.errors import TryLater
+from app.domain.errors import NotForUs, TryLater
 from app.domain.records import IdentityKey, Page, Profile
 from app.pipeline import gone
 from app.pipeline.checkup import check_up
@@ -38,6 +38,8 @@ class Portal:
         return []
 
     def pull(self, stream: str, after: Mapping[str, Any] | None, now: datetime) -> Iterator[Page]:
+        if stream == "owners":
+            raise NotForUs("add the scope crm.objects.owners.read")
         yield from ()
 
     def totals(self) -> dict[str, int]:
@@ -184,6 +186,19 @@ def test_more_than_a_small_share_waits_for_a_person(services: Services, clock: M
         assert release_gone(conn, clock.now) == 5
     assert look(services, vendor, clock.now) == 5
     assert (len(held(services)), proofs(services), told(services, clock.now)) == (15, 5, [])
+
+
+def test_a_right_that_is_missing_elsewhere_keeps_nobody_from_being_forgotten(
+    services: Services, clock: Moment
+) -> None:
+    vendor = Portal(lost={"3"})
+    hold(services, 5, clock.now)
+    count_twice(services, clock.now, 5)
+    some = replace(services, sources={"hubspot": vendor})
+    for _ in range(2):
+        with pytest.raises(NotForUs):
+            pull_source(some, "hubspot", clock.move(days=1), streams=["owners", "contacts"])
+    assert (held(services), proofs(services)) == ({"1", "2", "4", "5"}, 1)
 
 
 def test_ours_are_counted_once_an_hour(place: Town, living: Services, clock: Moment) -> None:
