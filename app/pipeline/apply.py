@@ -112,7 +112,7 @@ def carry_out(sending: Sending, under_way: UnderWay, stop: Callable[[], bool]) -
     for part in lots_of(left, lambda: is_old(stored, services.clock())):
         if stop():
             return False
-        if under_way.makes_contacts():
+        if under_way.makes_contacts():  # what follows needs their ids
             under_way.end()
         is_last = part[-1] is left[-1]
         under_way.send(sending, sending.begin(part), partial(_close, sending) if is_last else None)

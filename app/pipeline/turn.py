@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,8 +57,8 @@ def write_hot(services: Services, fence: int, now: datetime) -> None:
     Raises UnsafePlan when their plan waits for a person.
     """
     with recorded(services, "write_back", now) as (run_id, report):
-        waits = _Turn(services, fence, run_id, report, hot_first=True).write_hot()
-        if waits is not None:
+        report.empty = True
+        if (waits := _Turn(services, fence, run_id, report, hot_first=True).write_hot()) is not None:
             raise waits
 
 
@@ -124,8 +124,7 @@ class _Turn:
     def _keep(self, plan: Plan) -> None:
         """As one that is interrupted before its first lot; what waits for a person does so."""
         if plan.changes and not plan.unsafe:
-            with suppress(UnsafePlan):  # what passes a limit by now is told as the next turn comes to it
-                begin_plan(self.services, plan.fingerprint, self.fence, run_id=self.run_id)
+            begin_plan(self.services, plan.fingerprint, self.fence, run_id=self.run_id)
 
     def _told(self, shown: Shown) -> Shown:
         """What was looked at and planned stands in the report. Raises UnsafePlan where it was not kept, since

@@ -73,14 +73,13 @@ def show_plan(
     BadConfig when the portal cannot hold what we write.
     """
     destination = destination_of(services)
-    setup = _missing_setup(services, destination) if with_setup else []
-    if with_setup:
-        note_marketing(services, destination, now)
+    setup = _missing_setup(services, destination, now) if with_setup else []
+    most = LARGEST_PLAN if with_setup else LARGEST_AHEAD if but else LARGEST_TURN
+    hot = True if hot_only else False if but else None
     with services.database.begin() as conn:
         if enrol:
             mirror.wait_everyone(conn, now)
-        most = LARGEST_PLAN if with_setup else LARGEST_AHEAD if but else LARGEST_TURN
-        waiting = mirror.waiting(conn, most, hot=True if hot_only else False if but else None, but=but)
+        waiting = mirror.waiting(conn, most, hot=hot, but=but)
         scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)
@@ -165,13 +164,15 @@ def _new_arms(scene: _Scene, current: Mapping[str, Contact], services: Services)
     return assign(leads, scene.trial.salt, scene.trial.holdout_share)
 
 
-def _missing_setup(services: Services, destination: Destination) -> list[SetupChange]:
+def _missing_setup(services: Services, destination: Destination, now: datetime) -> list[SetupChange]:
+    """What the portal lacks; that it knows marketing contacts, or does not, is noted."""
     problems, missing = destination.check(
         wanted_schema(services.mappings.hubspot, services.settings.language)
     )
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise BadConfig([Fault("HubSpot", problem.subject, problem.message) for problem in errors])
+    note_marketing(services, destination, now)
     return missing
 
 
