@@ -17,35 +17,44 @@ from bench import crowd
 
 BASE = 1_000
 FIRST_CONTACT = 1_000_000
-NAMES = "'persona.' || (substring(value FROM '[0-9]+')::bigint + {shift}) || '@example.com'"
+NAME = "'persona.' || (substring({name} FROM '[0-9]+')::bigint + k * :base) || '@example.com'"
 COPIES = (
     """INSERT INTO person (id, created_at) OVERRIDING SYSTEM VALUE
        SELECT id + k * :people, created_at FROM base_person, generate_series(1, :copies) AS k""",
     f"""INSERT INTO identity (id, vendor, kind, value, person_id, created_at) OVERRIDING SYSTEM VALUE
        SELECT id + k * :names, vendor, kind,
-         CASE kind WHEN 'email' THEN {NAMES.format(shift="k * :base")}
+         CASE kind WHEN 'email' THEN {NAME.format(name="value")}
                    ELSE (value::bigint + k * :base)::text END,
          person_id + k * :people, created_at FROM base_identity, generate_series(1, :copies) AS k""",
-    """INSERT INTO profile (identity_id, source, fields, observed_at, run_id)
-       SELECT identity_id + k * :names, source, fields || jsonb_build_object(
-         'contact_id', ((fields ->> 'contact_id')::bigint + k * :base)::text), observed_at, run_id
+    f"""INSERT INTO profile (identity_id, source, fields, observed_at, run_id)
+       SELECT identity_id + k * :names, source,
+         fields || jsonb_build_object('email', {NAME.format(name="fields ->> 'email'")}), observed_at, run_id
        FROM base_profile, generate_series(1, :copies) AS k""",
     """INSERT INTO observation (source, key, kind, identity_id, occurred_at, quantity, scope, attributes)
        SELECT DISTINCT ON (identity_id, k) source, key || '/' || k, kind, identity_id + k * :names,
-         occurred_at, quantity, '', attributes FROM base_observation, generate_series(1, :copies) AS k""",
+         occurred_at, quantity, scope, attributes FROM base_observation, generate_series(1, :copies) AS k""",
     """INSERT INTO activity
        SELECT person_id + k * :people, kind, fact_key, occurred_at, quantity, attributes, observation_ids
        FROM base_activity, generate_series(1, :copies) AS k""",
     """INSERT INTO feature (person_id, values, computed_at)
        SELECT person_id + k * :people, values, computed_at
        FROM base_feature, generate_series(1, :copies) AS k""",
+    """INSERT INTO summary (person_id, rules, holds_from, holds_until, look_at, worth_at, kinds, worths,
+         numbers, words)
+       SELECT person_id + k * :people, rules, holds_from, holds_until, look_at, worth_at, kinds, worths,
+         numbers, words FROM base_summary, generate_series(1, :copies) AS k""",
+    """INSERT INTO standing (person_id, standing, due_at, value, band, method, engagement)
+       SELECT person_id + k * :people, standing, due_at, value, band, method, engagement
+       FROM base_standing, generate_series(1, :copies) AS k""",
     """INSERT INTO mirror (contact_id, person_id, properties, lists, score_id, updated_at, seen_at, read_at)
        SELECT (contact_id::bigint + k * :base)::text, person_id + k * :people, properties, lists, 1,
          updated_at, seen_at, read_at FROM base_mirror, generate_series(1, :copies) AS k""",
     "SELECT setval(pg_get_serial_sequence('person', 'id'), max(id)) FROM person",
     "SELECT setval(pg_get_serial_sequence('identity', 'id'), max(id)) FROM identity",
 )
-COPIED = ("person", "identity", "profile", "observation", "activity", "feature", "mirror")
+COPIED = (
+    "person", "identity", "profile", "observation", "activity", "feature", "summary", "standing", "mirror"
+)  # fmt: skip
 ANOTHER_SCORE = sa.text("""
     INSERT INTO score (person_id, value, band, probability, method, engagement, receipt, scored_at, grid)
     SELECT f.person_id, (s.value + :step) % 100, CASE WHEN :moved THEN

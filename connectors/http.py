@@ -27,7 +27,7 @@ from connectors.call_limits import CallLimit
 from connectors.deadlines import Deadlines, TimedAdapter
 
 USER_AGENT = "savia/1"
-THREADS = 10
+THREADS = 20
 LONGEST_WAIT = timedelta(seconds=60)
 """A longer wait belongs to the job's schedule, not to a sleeping worker."""
 

@@ -122,7 +122,9 @@ def living_in(
 ) -> Iterator[Services]:
     """Services that pull from the town and write to it."""
     plenty = RateLimit(1_000_000, 1)
-    hubspot = HubSpotClient(TOKEN, f"{place.url}/hubspot", api_version, burst=plenty, searches=plenty)
+    hubspot = HubSpotClient(
+        TOKEN, f"{place.url}/hubspot", api_version, burst=plenty, searches=plenty, sleep=lambda _: None
+    )
     meetings = ZoomClient(
         "account",
         "client",

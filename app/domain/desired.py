@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -127,7 +128,8 @@ _COUNTED = {
 
 def _activity_counts(activities: tuple[Activity, ...]) -> dict[str, str]:
     """Totals of what a lead did, zeros included."""
-    counts = {name: sum(item.kind == kind for item in activities) for name, kind in _COUNTED.items()}
+    kinds = Counter(item.kind for item in activities)
+    counts = {name: kinds[kind] for name, kind in _COUNTED.items()}
     seconds = sum(round(item.quantity * 60) for item in activities if item.kind == "webinar_attendance")
     counts["webinar_minutes"] = (seconds + 30) // 60
     return {name: str(count) for name, count in counts.items()}

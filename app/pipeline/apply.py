@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 
 from app.domain.brake import passed_today
-from app.domain.changes import Change
 from app.domain.errors import BadConfig, Fault, TryLater, UnsafePlan
 from app.pipeline.experiment import deal
-from app.pipeline.lots import WRITER_WAIT, Applied, Lot, Sending, lots_of, people_of
+from app.pipeline.lot_sizes import lots_of
+from app.pipeline.lots import WRITER_WAIT, Applied, Sending, people_of
+from app.pipeline.reread import is_old
+from app.pipeline.under_way import UnderWay, lots_under_way
 from app.services import Services
 from app.store import day_totals, ledger, mirror, plans, switches
 from app.store.mirror import Waiting
@@ -49,23 +50,25 @@ def apply_plan(
     UnsafePlan. `stop` is asked between lots: the plan then waits to be gone on with. Raises TryLater when
     HubSpot is away or another writer took over: what was done stands in the ledger.
     """
+    sending = begin_plan(services, fingerprint, fence, released=released, run_id=run_id)
+    with lots_under_way() as under_way:
+        carry_out(sending, under_way, stop)
+    return sending.applied
+
+
+def begin_plan(
+    services: Services, fingerprint: str, fence: int, *, released: bool = False, run_id: int | None = None
+) -> Sending:
+    """From now on the plan is gone on with until it has come to its end. Raises as `apply_plan` does."""
     now = services.clock()
     with services.database.begin() as conn:
         stored = _runnable(plans.load(conn, fingerprint), fingerprint, now, released=released)
         passed = () if released else _take_of_the_day(conn, stored, now)
         if not passed:
             _begin(services, conn, stored, now)
-        settled = ledger.settled_keys(conn, fingerprint)
     if passed:
         raise UnsafePlan(fingerprint, passed)
-    sending = Sending(services, stored, fence, run_id, Applied(fingerprint))
-    if not _carry_out(sending, [item for item in stored.plan.changes if item.key not in settled], stop):
-        return sending.applied
-    with services.database.begin() as conn:
-        plans.mark(conn, fingerprint, "applied", services.clock())
-        _consider_no_more(conn, stored)
-    sending.applied.finished = True
-    return sending.applied
+    return Sending(services, stored, fence, run_id, Applied(fingerprint))
 
 
 def _take_of_the_day(conn: sa.Connection, stored: StoredPlan, now: datetime) -> tuple[str, ...]:
@@ -95,45 +98,33 @@ def _begin(services: Services, conn: sa.Connection, stored: StoredPlan, now: dat
         switches.turn(conn, "released_rules", stored.releases, now)
 
 
-@dataclass(frozen=True, slots=True)
-class _UnderWay:
-    """The lot whose calls are being made."""
-
-    lot: Lot
-    calls: Future[None]
-
-
-def _carry_out(sending: Sending, changes: Sequence[Change], stop: Callable[[], bool]) -> bool:
-    """While one lot is sent, the intents of the next are written down, then the outcomes of the one before:
-    HubSpot never waits for the ledger. False when `stop` ended it before the last lot.
+def carry_out(sending: Sending, under_way: UnderWay, stop: Callable[[], bool]) -> bool:
+    """Send what is left of a plan: while some lots are sent, the intents of the next are written down, then
+    the outcomes of those before. Its last lots may still be `under_way` afterwards; the plan comes to its end
+    with them. False when `stop` ended it before the last lot.
     """
-    under_way: _UnderWay | None = None
-    with ThreadPoolExecutor(1) as sender:
-        try:
-            for part in lots_of(changes):
-                if stop():
-                    return False
-                if under_way and under_way.lot.makes_contacts:  # what follows needs their ids
-                    ended, under_way = under_way, None
-                    _finish(sending, ended)
-                lot = sending.begin(part)
-                if under_way:
-                    under_way.calls.result()
-                before, under_way = under_way, _UnderWay(lot, sender.submit(sending.send, lot))
-                if before:
-                    sending.settle(before.lot)
-        finally:
-            if under_way:
-                _finish(sending, under_way)
+    services, stored = sending.services, sending.stored
+    with services.database.connect() as conn:
+        settled = ledger.settled_keys(conn, stored.plan.fingerprint)
+    left = [item for item in stored.plan.changes if item.key not in settled]
+    if not left:
+        _close(sending)
+    for part in lots_of(left, lambda: is_old(stored, services.clock())):
+        if stop():
+            return False
+        if under_way.makes_contacts():  # what follows needs their ids
+            under_way.end()
+        is_last = part[-1] is left[-1]
+        under_way.send(sending, sending.begin(part), partial(_close, sending) if is_last else None)
     return True
 
 
-def _finish(sending: Sending, under_way: _UnderWay) -> None:
-    """Wait for the calls; what came of them is written down even where they failed."""
-    try:
-        under_way.calls.result()
-    finally:
-        sending.settle(under_way.lot)
+def _close(sending: Sending) -> None:
+    services, stored = sending.services, sending.stored
+    with services.database.begin() as conn:
+        plans.mark(conn, stored.plan.fingerprint, "applied", services.clock())
+        _consider_no_more(conn, stored)
+    sending.applied.finished = True
 
 
 def _consider_no_more(conn: sa.Connection, stored: StoredPlan) -> None:

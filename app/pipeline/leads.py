@@ -27,7 +27,7 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
     keys = people.identities_of(conn, ids)
     acts = activities.counted_of(conn, ids)
     seen = facts.observed_people(conn, ids)
-    profiles = facts.profiles_of(conn, ids)
+    profiles = {person_id: _ranked(found) for person_id, found in facts.profiles_of(conn, ids).items()}
     through = data_through(conn, services)
     counted, _ = spread.read(conn)
     return [
@@ -81,9 +81,13 @@ def _email(keys: Sequence[IdentityKey], profiles: Sequence[StoredProfile]) -> st
 
 
 def _field(profiles: Sequence[StoredProfile], name: str) -> str:
-    """A profile field, HubSpot's word before any other source's."""
-    ranked = sorted(profiles, key=lambda item: (item.source != "hubspot", item.source))
-    return next((item.fields[name] for item in ranked if item.fields.get(name)), "")
+    """A field of ranked profiles: the first that knows it is right."""
+    return next((item.fields[name] for item in profiles if item.fields.get(name)), "")
+
+
+def _ranked(profiles: Sequence[StoredProfile]) -> list[StoredProfile]:
+    """HubSpot's word before any other source's."""
+    return sorted(profiles, key=lambda item: (item.source != "hubspot", item.source))
 
 
 def _details(profiles: Sequence[StoredProfile]) -> dict[str, str]:

@@ -31,18 +31,8 @@ from app.store import ledger, merges, mirror, people, writer
 from app.store.people_locks import persons_left
 from app.store.plans import StoredPlan
 
-CALLS = 20
-"""Calls in a lot: about a second at HubSpot's limit, and so long hot leads wait."""
-
-LOT = 10_000
-"""Changes in a lot, however few calls they take."""
-
 WRITER_WAIT = timedelta(seconds=2)
 """How long to stand back while another process writes; most plans take less."""
-
-_A_CALL_EACH = 100
-_COST: Mapping[type, int] = {EnsureProperty: 100, EnsureList: 100, AddToList: 0, RemoveFromList: 0}
-"""Hundredths of a call that a change takes; 1 where a hundred share one, none where a whole list does."""
 
 
 @dataclass(slots=True)
@@ -84,27 +74,6 @@ class Lot:
     @property
     def makes_contacts(self) -> bool:
         return any(isinstance(change, CreateContact) for change in self.changes)
-
-
-def lots_of(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
-    """Lots in canonical order. New contacts come in lots of their own: later changes need their ids."""
-    lot: list[Change] = []
-    cost = 0
-    for change in changes:
-        full = len(lot) == LOT or cost >= CALLS * _A_CALL_EACH
-        if lot and (full or isinstance(lot[-1], CreateContact) != isinstance(change, CreateContact)):
-            yield lot
-            lot, cost = [], 0
-        lot.append(change)
-        cost += _cost(change)
-    if lot:
-        yield lot
-
-
-def _cost(change: Change) -> int:
-    if isinstance(change, EnrolInWorkflow):
-        return 2 * _A_CALL_EACH if change.v2_workflow_id else 2
-    return _COST.get(type(change), 1)
 
 
 @dataclass(frozen=True, slots=True)

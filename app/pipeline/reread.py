@@ -25,6 +25,11 @@ costs two calls more per hundred contacts.
 """
 
 
+def is_old(stored: StoredPlan, now: datetime) -> bool:
+    """Is the plan no longer fresh: must its contacts be read again before they are written?"""
+    return now - stored.made_at > FRESH_FOR
+
+
 @dataclass(frozen=True, slots=True)
 class Reread:
     """A lot as it may be sent now. By change key: what is not sent, notes for the ledger on what is sent in
@@ -44,7 +49,7 @@ def reread(services: Services, stored: StoredPlan, lot: Sequence[Change], now: d
     as theirs; whom the gate no longer lets through gets no list, enrolment or task. What is settled is left
     out.
     """
-    if now - stored.made_at <= FRESH_FOR:
+    if not is_old(stored, now):
         return Reread(lot)
     with services.database.connect() as conn:
         states = ledger.states_of(conn, stored.plan.fingerprint, [change.key for change in lot])

@@ -11,7 +11,7 @@ LONGEST_STEP = timedelta(seconds=6)
 """A step that has more to do hands over after this: SIGTERM is obeyed and other work gets its turn."""
 
 
-def out_of_time(services: Services) -> Callable[[], bool]:
-    """Says, from LONGEST_STEP after now on, that a step has lasted long enough."""
-    ends = services.clock() + LONGEST_STEP
+def out_of_time(services: Services, within: timedelta = LONGEST_STEP) -> Callable[[], bool]:
+    """Says, from so long after now on, that a step has lasted long enough."""
+    ends = services.clock() + within
     return lambda: services.clock() > ends

@@ -67,10 +67,10 @@ def show_plan(
 
     `with_setup` is for a person: it also looks for properties and lists that the portal lacks, and reads all
     contacts anew. `enrol` looks at everybody and includes the enrolments and tasks that rules not yet
-    released would bring; carrying that plan out releases them. `but` are people who are in another plan just
-    now. With `run_id` nobody looks: then a plan that has to wait is not kept while another one waits, which
-    was told; what it holds is planned anew after that one. Raises BadConfig when the portal cannot hold what
-    we write.
+    released would bring; carrying that plan out releases them. `but` are people in plans under way;
+    hot ones are left to plans between those. With `run_id` nobody looks: then a plan that has to wait is not
+    kept while another one waits, which was told; what it holds is planned anew after that one. Raises
+    BadConfig when the portal cannot hold what we write.
     """
     destination = destination_of(services)
     setup = _missing_setup(services, destination) if with_setup else []
@@ -80,7 +80,7 @@ def show_plan(
         if enrol:
             mirror.wait_everyone(conn, now)
         most = LARGEST_PLAN if with_setup else LARGEST_AHEAD if but else LARGEST_TURN
-        waiting = mirror.waiting(conn, most, hot_only=hot_only, but=but)
+        waiting = mirror.waiting(conn, most, hot=True if hot_only else False if but else None, but=but)
         scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)

@@ -94,7 +94,8 @@ def counted_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list
     thousand. Of the attributes only whether it was a machine.
     """
     found: dict[int, list[Activity]] = {person_id: [] for person_id in person_ids}
-    for person_id, kind, occurred_at, quantity, machine in conn.execute(COUNTED, {"ids": list(person_ids)}):
+    rows = conn.execute(COUNTED, {"ids": list(person_ids)}).all()  # at once: one by one takes twice the time
+    for person_id, kind, occurred_at, quantity, machine in rows:
         attributes = _MACHINE if machine else _PERSON
         found[person_id].append(Activity(kind, "", occurred_at, quantity, (), attributes))
     return found

@@ -119,14 +119,16 @@ def wait_everyone(conn: sa.Connection, at: datetime) -> None:
 
 
 def waiting(
-    conn: sa.Connection, limit: int, *, hot_only: bool = False, but: Collection[int] = ()
+    conn: sa.Connection, limit: int, *, hot: bool | None = None, but: Collection[int] = ()
 ) -> list[Waiting]:
-    """The hot leads, then those that have waited longest, without those in `but`."""
+    """The hot leads, then those that have waited longest, without those in `but`; only those that are `hot`,
+    or are not, where that is told.
+    """
     query = sa.select(unwritten).where(
         unwritten.c.person_id != sa.all_(sa.literal(sorted(but), ARRAY(sa.BigInteger)))
     )
-    if hot_only:
-        query = query.where(unwritten.c.hot)
+    if hot is not None:
+        query = query.where(unwritten.c.hot == hot)
     query = query.order_by(unwritten.c.hot.desc(), unwritten.c.since, unwritten.c.person_id).limit(limit)
     return [Waiting(row.person_id, row.since, row.hot) for row in conn.execute(query)]
 
@@ -212,7 +214,7 @@ def recall(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[dict[int, Co
     held: dict[int, Contact] = {}
     memories: dict[int, Memory] = {}
     unsettled = _unsettled(conn, person_ids)
-    for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}):
+    for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}).all():
         values, sent = row.properties, unsettled.get(row.person_id, {})
         held[row.person_id] = Contact(row.contact_id, "", values, frozenset(row.lists), row.seen_at)
         if row.score_id is not None:  # else what stands there is nobody's edit: it stood there before us

@@ -149,7 +149,7 @@ def person_of(conn: sa.Connection, name: str) -> int | None:
 def identities_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list[IdentityKey]]:
     """The names of each person, HubSpot's id first; without ids that HubSpot merged into another."""
     keys: dict[int, list[IdentityKey]] = {person_id: [] for person_id in person_ids}
-    for person_id, vendor, kind, value in conn.execute(KEYS_OF, {"persons": list(person_ids)}):
+    for person_id, vendor, kind, value in conn.execute(KEYS_OF, {"persons": list(person_ids)}).all():
         keys[person_id].append(IdentityKey(vendor, kind, value))
     return keys
 

@@ -67,7 +67,7 @@ def write(conn: sa.Connection, rows: Sequence[tuple[Profile, Cause, int | None]]
 def profiles_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list[StoredProfile]]:
     """What the sources say of each person, the newest first; without contacts that were merged away."""
     found: dict[int, list[StoredProfile]] = {person_id: [] for person_id in person_ids}
-    for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}):
+    for row in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}).all():
         key = IdentityKey(row.vendor, row.kind, row.value)
         found[row.person_id].append(
             StoredProfile(row.source, (key,), row.fields, row.observed_at, row.inbox_id, row.run_id)

@@ -109,7 +109,7 @@ def append(conn: sa.Connection, scores: Mapping[int, Score], at: datetime) -> No
 
 def latest(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, StoredScore]:
     """The score of each person; who was never scored is absent."""
-    rows = conn.execute(LATEST, {"ids": list(person_ids)})
+    rows = conn.execute(LATEST, {"ids": list(person_ids)}).all()
     return {row.person_id: _stored(row) for row in rows}
 
 

@@ -18,8 +18,8 @@ from app.domain.changes import (
     Outcome,
     SetProperties,
 )
-from app.pipeline import lots
-from app.pipeline.lots import CALLS, LOT, lots_of
+from app.pipeline import lot_sizes
+from app.pipeline.lot_sizes import CALLS, LOT, lots_of
 from app.services import Services
 from tests.line import Town
 from tests.pipeline.writes import carry_out, learn, ledger_states, show
@@ -31,6 +31,10 @@ def set_one(number: int) -> SetProperties:
 
 def create(number: int) -> CreateContact:
     return CreateContact(f"create:{number}", number, f"p{number}@example.com", {})
+
+
+def join(number: int) -> AddToList:
+    return AddToList(f"join:{number}", number, str(number), "Savia hot")
 
 
 def enrol(number: int, call: str) -> EnrolInWorkflow:
@@ -46,11 +50,23 @@ def test_lots_hold_every_change_in_its_order_and_new_contacts_by_themselves(kind
 
 
 def test_a_lot_is_as_large_as_its_calls_allow() -> None:
-    assert [len(lot) for lot in lots_of([set_one(n) for n in range(5_000)])] == [2_000, 2_000, 1_000]
-    joins = [AddToList(f"join:{n}", n, str(n), "Savia hot") for n in range(LOT + 1)]
-    assert [len(lot) for lot in lots_of(joins)] == [LOT, 1]
-    assert [len(lot) for lot in lots_of([enrol(n, "7") for n in range(15)])] == [CALLS // 2, 5]
-    assert [len(lot) for lot in lots_of([enrol(n, "") for n in range(1_500)])] == [1_000, 500]
+    assert [len(lot) for lot in lots_of([set_one(n) for n in range(2_500)])] == [1_000, 1_000, 500]
+    assert [len(lot) for lot in lots_of([join(n) for n in range(LOT + 1)])] == [LOT, 1]
+    assert [len(lot) for lot in lots_of([enrol(n, "7") for n in range(12)])] == [CALLS // 2, CALLS // 2, 2]
+    assert [len(lot) for lot in lots_of([enrol(n, "") for n in range(700)])] == [500, 200]
+
+
+def test_a_lot_of_a_plan_that_is_old_has_room_for_reading_its_contacts_again() -> None:
+    joins = [join(n) for n in range(1_100)]
+    assert [len(lot) for lot in lots_of(joins, lambda: True)] == [500, 500, 100]
+    both = [*map(set_one, range(250)), *map(join, range(250))]
+    assert [len(lot) for lot in lots_of(both, lambda: True)] == [500], "a contact is read once"
+    ages = iter([False, True, True])
+    assert [len(lot) for lot in lots_of([set_one(n) for n in range(1_400)], lambda: next(ages))] == [
+        1_000,
+        334,
+        66,
+    ]
 
 
 class Watching:
@@ -76,7 +92,7 @@ class Watching:
 def test_no_call_is_made_before_its_intent_is_committed(
     place: Town, living: Services, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(lots, "LOT", 7)
+    monkeypatch.setattr(lot_sizes, "LOT", 7)
     learn(living)
     plan = show(living).plan
     watching = Watching(living.destination, living)
