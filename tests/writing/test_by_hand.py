@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.changes import Change, Outcome
-from app.pipeline import lots, steps
+from app.pipeline import lot_sizes, steps
 from app.pipeline.by_hand import release_plan
 from app.pipeline.undo import show_undo
 from app.services import Services
@@ -81,7 +81,7 @@ def test_what_was_paused_before_is_carried_out_by_hand_all_the_same(place: Town,
 def test_an_undo_is_not_stopped_by_its_own_pause_but_by_a_persons(
     place: Town, living: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lots, "LOT", 10)
+    monkeypatch.setattr(lot_sizes, "LOT", 10)
     before = shown_of(place)["lists"]
     _, run_id = first_plan(living)
     way_back = show_undo(living, run_id, living.clock()).plan
