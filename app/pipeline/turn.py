@@ -99,9 +99,9 @@ class _Turn:
         return self._plan_by_plan(shown.plan, out_of_time(self.services), more=shown.more)
 
     def _plan_by_plan(self, plan: Plan, too_long: Callable[[], bool], *, more: bool) -> bool:
-        """While a plan that only sets properties is carried out, the next one is made: no limit counts what
-        such a plan does, and the leads of plans that are under way are left out, so that neither changes what
-        the other comes to. The next turn begins with what this one made ahead.
+        """While a plan that only sets properties is carried out, the next one is made: each is judged by the
+        day's limits as it begins, and the leads of plans that are under way are left out, so that neither
+        changes what the other comes to. The next turn begins with what this one made ahead.
         """
         hands_over = out_of_time(self.services, HANDS_OVER)
         with self._under_way() as under_way, ThreadPoolExecutor(1) as planner:
