@@ -24,7 +24,7 @@ from app.store import freshness, inbox, mirror
 from app.wiring import make_line, make_services
 from bench import scored
 from bench.figures import Figure
-from bench.ground import Ground, environment, processor_seconds, resident, wait_for
+from bench.ground import Ground, environment, highest, processor_seconds, wait_for
 from bench.receiver import zoom_event
 from connectors.call_limits import RateLimit
 from connectors.hubspot.client import BATCH, BURST_SECONDS, calls_of
@@ -221,7 +221,7 @@ def _held(scene: Scene, workers: int) -> Held:
         time.sleep(SECONDS)
         after, seconds = scene.counts(), time.monotonic() - began
         used += sum(processor_seconds(each.pid) for each in running)
-        weight = max(resident(each.pid) for each in running)
+        weight = max(highest(each.pid) for each in running)
     contacts = BATCH * (after[UPDATE] - before[UPDATE]) / seconds
     return Held(contacts, scene.counts().get("http_429", 0), weight, used / seconds)
 
