@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from app.pipeline.apply import writing
+from app.pipeline.apply import PATIENCE_BY_HAND, writing
 from app.pipeline.experiment import end, tell_choice
 from app.store import experiments
 from app.wiring import open_services
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             }
         )
         if args.end:
-            with writing(services), services.database.begin() as conn:
+            with writing(services, PATIENCE_BY_HAND), services.database.begin() as conn:
                 end(conn, running, services.clock())
             console.line("Ended. Who was held out waits for a release: python -m jobs write_back --enrol")
             if services.settings.experiment.holdout_share:

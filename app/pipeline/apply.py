@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,13 +26,28 @@ UNDO = "undo of run"
 """How the pause that an undo sets begins; the run's number follows."""
 
 
+PATIENCE_BY_HAND = 25.0
+"""Seconds that somebody who writes by hand waits for their turn: the worker hands over every few seconds, and
+a writer that died is waited for until its lease has run out.
+"""
+
+LOOKS_AGAIN = 0.05
+
+
 @contextmanager
-def writing(services: Services) -> Iterator[int]:
-    """The fencing number, while nobody else writes to HubSpot. Raises TryLater when somebody does already."""
-    with services.writer.lease() as fence:
-        if fence is None:
+def writing(services: Services, patience: float = 0.0) -> Iterator[int]:
+    """The fencing number, while nobody else writes to HubSpot. Raises TryLater when somebody still does after
+    `patience` seconds.
+    """
+    ends = time.monotonic() + patience
+    while True:
+        with services.writer.lease() as fence:
+            if fence is not None:
+                yield fence
+                return
+        if time.monotonic() >= ends:
             raise TryLater("another process is writing to HubSpot: this one goes on later", WRITER_WAIT)
-        yield fence
+        time.sleep(LOOKS_AGAIN)
 
 
 def apply_plan(

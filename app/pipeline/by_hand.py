@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from app.domain.errors import UnsafePlan
-from app.pipeline.apply import UNDO, apply_plan, writing
+from app.pipeline.apply import PATIENCE_BY_HAND, UNDO, apply_plan, writing
 from app.pipeline.lots import Applied
 from app.pipeline.run_record import recorded
 from app.pipeline.turn import write_hot
@@ -19,7 +19,8 @@ def release_plan(services: Services, job: str, fingerprint: str) -> tuple[Applie
     """Carry out the plan shown under `fingerprint`, as `job`; what came of it, and the run that did it. One
     that a pause stopped is not `finished`. Raises what `apply_plan` raises.
     """
-    with writing(services) as fence, recorded(services, job, services.clock()) as (run_id, report):
+    begins = writing(services, PATIENCE_BY_HAND)
+    with begins as fence, recorded(services, job, services.clock()) as (run_id, report):
         paused, gives_way, total = _paused_from_now(services), True, Applied(fingerprint)
 
         def stop() -> bool:

@@ -15,7 +15,7 @@ from app.domain.gate import Gate
 from app.domain.past import Past
 from app.domain.plan import make_plan
 from app.domain.ports import Destination, PortalCheck
-from app.pipeline.apply import apply_plan, writing
+from app.pipeline.apply import PATIENCE_BY_HAND, apply_plan, writing
 from app.pipeline.checkup import database_problem
 from app.pipeline.delivery_checkup import delivery_problems
 from app.pipeline.limits import limits_of
@@ -200,7 +200,7 @@ def _make(services: Services, portal: Plan, done: SetupDone, now: datetime) -> N
         note_portal(services, services.portal, now)
     if not portal.changes:
         return
-    with writing(services) as fence, recorded(services, "setup", now) as (run_id, report):
+    with writing(services, PATIENCE_BY_HAND) as fence, recorded(services, "setup", now) as (run_id, report):
         with services.database.begin() as conn:
             plans.save(conn, portal, {}, {}, now, run_id)
         applied = apply_plan(services, portal.fingerprint, fence, released=True, run_id=run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from app.domain.changes import Change, Outcome
 from app.pipeline import lot_sizes, steps
+from app.pipeline.apply import writing
 from app.pipeline.by_hand import release_plan
 from app.pipeline.undo import show_undo
 from app.services import Services
@@ -132,3 +134,24 @@ def test_ctrl_c_writes_down_what_was_sent_and_says_what_happens_next(place: Town
     while steps.write_back(living, living.clock()):
         pass
     assert ledger_states(living)["done"] == len(plan.changes)
+
+
+def test_who_releases_a_plan_while_the_worker_writes_waits_for_their_turn(
+    place: Town, living: Services
+) -> None:
+    learn(living)
+    plan = show(living)
+    begun, may_end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with writing(living):
+            begun.set()
+            may_end.wait(10)
+
+    worker = threading.Thread(target=write)
+    worker.start()
+    begun.wait(10)
+    threading.Timer(0.2, may_end.set).start()
+    applied, _ = release_plan(living, "write_back", plan.fingerprint)
+    worker.join()
+    assert applied.finished
