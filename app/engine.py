@@ -36,14 +36,12 @@ MENDED_AFTER = timedelta(minutes=10)
 @dataclass(frozen=True, slots=True)
 class Step:
     """A named piece of the line. `run(now)` does one lot and returns the names of the steps to run next:
-    itself, when there is more. `priority`: a higher one overtakes. One that runs `alone` is never begun while
-    another job of it runs anywhere: it waits, and begins when that one ends.
+    itself, when there is more. `priority`: a higher one overtakes.
     """
 
     name: str
     run: Callable[[datetime], Sequence[str]]
     priority: int = 0
-    alone: bool = False
 
 
 class Engine:
@@ -120,7 +118,7 @@ class Engine:
         job = jobs.Job(
             id=None,
             queue=name,
-            lock=name if self._steps[name].alone else None,
+            lock=None,
             queueing_lock=name,
             task_name=name,
             priority=self._steps[name].priority,

@@ -272,7 +272,7 @@ def make_line(services: Services) -> Engine:
             Step("absorb", lambda now: steps.absorb(services, now), priority=30),
             Step("reread", lambda now: steps.reread(services, now), priority=30),
             Step("rescore", lambda now: steps.rescore(services, now), priority=20),
-            Step("write_back", lambda now: steps.write_back(services, now), priority=20, alone=True),
+            Step("write_back", lambda now: steps.write_back(services, now), priority=20),
             Step("read_texts", lambda now: steps.read_texts(services, now), priority=5),
             Step("sync", lambda now: steps.sync(services, now), priority=10),
             Step("decay", lambda now: steps.decay(services, now), priority=0),

@@ -82,14 +82,12 @@ def doing_of(conn: sa.Connection, worker_id: int) -> set[int]:
 
 
 def any_due(conn: sa.Connection, queues: Collection[str]) -> bool:
-    """Does a job wait in these queues that may be taken now? One that runs alone waits for the one before."""
+    """Does a job wait in these queues that may be taken now?"""
     return bool(
         conn.scalar(
             sa.text("""
-                SELECT EXISTS (SELECT FROM procrastinate_jobs job WHERE status = 'todo'
-                    AND queue_name = ANY(:queues) AND (scheduled_at IS NULL OR scheduled_at <= now())
-                    AND NOT EXISTS (SELECT FROM procrastinate_jobs other
-                        WHERE other.lock = job.lock AND other.status = 'doing'))
+                SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo'
+                    AND queue_name = ANY(:queues) AND (scheduled_at IS NULL OR scheduled_at <= now()))
             """),
             {"queues": sorted(queues)},
         )

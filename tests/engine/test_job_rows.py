@@ -14,12 +14,10 @@ from app.store import job_rows
 @pytest.fixture
 def line(database: sa.Engine) -> Engine:
     steps = [Step(name, lambda _: []) for name in ("sync", "absorb")]
-    steps.append(Step("write_back", lambda _: [], alone=True))
     return Engine(database, steps, wake=list, clock=lambda: datetime.now(UTC))
 
 
 TAKE = sa.text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = :worker WHERE status = 'todo'")
-FETCH = sa.text("SELECT id FROM procrastinate_fetch_job_v2(:names, :worker)")
 WORKER = sa.text("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
 
 
@@ -51,20 +49,6 @@ def test_a_living_worker_keeps_its_jobs(database: sa.Engine, line: Engine) -> No
     taken(database, line)
     assert give_back(database) == []
     assert states(database) == {"doing": 1}
-
-
-@pytest.mark.parametrize(("name", "may_begin"), [("sync", True), ("write_back", False)])
-def test_a_step_that_runs_alone_waits_for_the_job_before_and_keeps_no_worker_from_living(
-    database: sa.Engine, line: Engine, name: str, may_begin: bool
-) -> None:
-    worker = taken(database, line, name)
-    assert line.defer(name), "what is asked for meanwhile is not lost"
-    with database.begin() as conn:
-        assert job_rows.any_due(conn, [name]) is may_begin
-        assert (conn.scalar(FETCH, {"names": [name], "worker": worker}) is not None) is may_begin
-        conn.execute(sa.text("DELETE FROM procrastinate_jobs WHERE status = 'doing'"))
-    with database.begin() as conn:
-        assert job_rows.any_due(conn, [name]) is not may_begin
 
 
 def test_a_silent_workers_jobs_wait_again(database: sa.Engine, line: Engine) -> None:
