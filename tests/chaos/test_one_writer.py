@@ -81,8 +81,8 @@ def test_a_writer_cut_off_in_the_middle_of_a_call_is_not_overtaken(
     postgres.cut()
     postgres.restore()
     line.database.dispose()
+    threading.Timer(1, slow.released.set).start()  # the call comes to its end while the next one waits
     main(["write_back", "--apply", fingerprint])
-    slow.released.set()
     first.wait()
     finish(line, fingerprint)
     counts = line.sandbox.play.counts()
