@@ -20,9 +20,6 @@ Verdict = Literal[
 ANSWERS: tuple[str, ...] = ("acted", "no_sequence", *(word for word in get_args(Verdict) if word != "act"))
 """What `why` may answer; the wording of each stands in hubspot.toml."""
 
-BLOCKED: frozenset[Verdict] = frozenset({"opted_out", "bounced", "non_marketing"})
-"""HubSpot itself will not mail such a contact."""
-
 
 @dataclass(frozen=True, slots=True)
 class Gate:

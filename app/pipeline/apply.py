@@ -32,6 +32,7 @@ a writer that died is waited for until its lease has run out.
 """
 
 LOOKS_AGAIN = 0.05
+"""Seconds between two looks whether the turn has come: the worker's turns follow each other closely."""
 
 
 @contextmanager
