@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from app import log
-from app.config import Settings, load_settings, missing_secrets
+from app.config import HubSpot, Settings, load_settings, missing_secrets
 from app.databases import Database, database_of, embedded_for_life
 from app.domain.deprecations import PublishedEnd
 from app.domain.portal import asked_names
@@ -46,16 +46,22 @@ POOL = 6
 """Connections of a worker: two steps, the lease of the writer, and the look-around."""
 
 
+class MakeLimit(Protocol):
+    """Makes the window of this name, calls and seconds that all who call under it share."""
+
+    def __call__(
+        self, database: sa.Engine, name: str, calls: int, seconds: float, *, longest_way: float = 0.0
+    ) -> WindowLimit: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How time goes by for whoever calls a vendor. `limit` makes the window of this name, calls and seconds
-    that all who call under it share.
-    """
+    """How time goes by for whoever calls a vendor."""
 
     now: Callable[[], datetime]
     seconds: Callable[[], float]
     sleep: Callable[[float], None]
-    limit: Callable[[sa.Engine, str, int, float], WindowLimit]
+    limit: MakeLimit
 
 
 def clock() -> datetime:
@@ -140,7 +146,7 @@ def _hubspot(
     settings: Settings, mappings: Mappings, database: sa.Engine, writer: Writer, pace: Pace
 ) -> tuple[PullSource, ContactReader, Destination, PortalCheck]:
     """Pulls give way first when the day's calls run low: the source has a client of its own."""
-    from connectors.hubspot.client import ACCOUNT_SEARCHES_PER_SECOND, BURST_SECONDS, HubSpotClient, calls_of
+    from connectors.hubspot.client import ACCOUNT_SEARCHES_PER_SECOND, HubSpotClient
     from connectors.hubspot.day_budget import DayBudget, Spending
     from connectors.hubspot.destination import HubSpotDestination
     from connectors.hubspot.portal_check import HubSpotPortalCheck
@@ -150,8 +156,7 @@ def _hubspot(
     own = settings.hubspot
     budget = DayBudget(own.keep_free, clock=pace.seconds)
     searches = max(1, int(ACCOUNT_SEARCHES_PER_SECOND * (1 - own.keep_free)))
-    calls, share = own.calls_per_10_seconds, 1 - own.keep_free
-    burst = pace.limit(database, "hubspot", calls_of(calls, share), BURST_SECONDS)
+    burst = _burst(own, database, pace)
 
     def client(*, background: bool) -> HubSpotClient:
         return HubSpotClient(
@@ -159,7 +164,7 @@ def _hubspot(
             base_url=own.base_url,
             api_version=own.api_version,
             burst=burst,
-            share=share,
+            share=1 - own.keep_free,
             searches=pace.limit(database, "hubspot search", searches, 1),
             guard=writer,
             write_within=CALL_WITHIN,
@@ -169,12 +174,19 @@ def _hubspot(
 
     def source(client: HubSpotClient) -> HubSpotSource:
         asked = contact_properties(mappings), deal_properties(mappings)
-        watched = asked_names(mappings.hubspot)
+        watched, calls = asked_names(mappings.hubspot), own.calls_per_10_seconds
         return HubSpotSource(client, *asked, watched=watched, calls_per_10_seconds=calls, clock=pace.now)
 
     prompt = client(background=False)
     destination = HubSpotDestination(prompt, pilot=settings.pilot.list)
     return source(client(background=True)), source(prompt), destination, HubSpotPortalCheck(prompt)
+
+
+def _burst(own: HubSpot, database: sa.Engine, pace: Pace) -> WindowLimit:
+    from connectors.hubspot.client import BURST_SECONDS, LONGEST_WAY, calls_of
+
+    calls = calls_of(own.calls_per_10_seconds, 1 - own.keep_free)
+    return pace.limit(database, "hubspot", calls, BURST_SECONDS, longest_way=LONGEST_WAY)
 
 
 def _published_ends(settings: Settings, mappings: Mappings) -> tuple[PublishedEnd, ...]:

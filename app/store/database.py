@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from app.domain.errors import BadConfig, Fault
@@ -55,8 +56,13 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
 
 
 def _from_json(text: bytes | str) -> Any:
-    """Told that it is UTF-8, which PostgreSQL's JSON always is here, Python need not find out row by row."""
-    return json.loads(text.decode() if isinstance(text, bytes) else text)
+    """A whole number of more than 64 bits comes back as the nearest fraction: no vendor sends an id so long
+    but as text.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:  # a number beyond every fraction
+        return json.loads(text)
 
 
 def psycopg_url(url: str) -> str:

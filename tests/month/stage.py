@@ -110,8 +110,11 @@ def living(vendors: Vendors, clock: StoryClock, database: sa.Engine, url: str) -
     """
     windows: dict[str, RateLimit] = {}
 
-    def limit(_: sa.Engine, name: str, calls: int, seconds: float) -> RateLimit:
-        return windows.setdefault(name, RateLimit(calls, seconds, clock=clock.seconds, sleep=clock.sleep))
+    def limit(
+        database: sa.Engine, name: str, calls: int, seconds: float, *, longest_way: float = 0.0
+    ) -> RateLimit:
+        made = RateLimit(calls, seconds, longest_way=longest_way, clock=clock.seconds, sleep=clock.sleep)
+        return windows.setdefault(name, made)
 
     services = make_services(
         _settings(vendors, url),

@@ -73,3 +73,19 @@ def test_threads_of_one_process_book_over_one_connection(database: sa.Engine) ->
         list(pool.map(lambda _: limit.wait(), range(40)))
     with database.connect() as conn:
         assert conn.scalar(sa.text("SELECT count(*) FROM call_slot")) == 40
+
+
+def test_a_place_counts_from_when_the_vendor_may_have_counted_its_call_at_the_latest(
+    database: sa.Engine,
+) -> None:
+    limit = SharedLimit(database, "vendor", 10, 60.0, longest_way=0.2)
+
+    def place_after_now() -> float:
+        with database.connect() as conn:
+            text = "SELECT extract(epoch FROM max(at) - clock_timestamp()) FROM call_slot"
+            return float(conn.scalar(sa.text(text)))
+
+    limit.wait()
+    assert place_after_now() > 0, "not answered: it may still be on its way"
+    limit.answered()
+    assert place_after_now() <= 0
