@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,10 @@ class Ground:
         finally:
             stop([child])
 
+    def worker(self, environ: Mapping[str, str]) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """A worker, as the Procfile starts it."""
+        return self.process("jobs", "worker", environ={**environ, **_of_the_worker()})
+
 
 @contextmanager
 def ground() -> Iterator[Ground]:
@@ -109,6 +113,13 @@ def environment(database_url: str, settings: Path, *, with_hubspot: bool = True)
     }
     token = {"HUBSPOT_ACCESS_TOKEN": sandbox.HUBSPOT_TOKEN} if with_hubspot else {}
     return {**os.environ, **secrets, **token}
+
+
+def _of_the_worker() -> dict[str, str]:
+    """What the Procfile's line of the worker sets before its command."""
+    line = next(line for line in _lines(ROOT / "Procfile") if line.startswith("worker: "))
+    words = itertools.takewhile(lambda word: "=" in word, line.split()[1:])
+    return dict(word.split("=", 1) for word in words)
 
 
 def wait_for(what: str, ready: Callable[[], object], seconds: float = 60) -> float:

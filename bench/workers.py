@@ -68,9 +68,7 @@ def _measure(ground: Ground, url: str, workers: int) -> Iterator[Figure]:
     services = make_services(load_settings(environ), environ["DATABASE_URL"])
     visitors = Visitors()
     with ExitStack() as stack:
-        running = [
-            stack.enter_context(ground.process("jobs", "worker", environ=environ)) for _ in range(workers)
-        ]
+        running = [stack.enter_context(ground.worker(environ)) for _ in range(workers)]
         wait_for("the workers", lambda: _number(services, UP) >= workers)
         make_line(services).defer("sync")
         began = time.monotonic()

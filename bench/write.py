@@ -208,10 +208,7 @@ def _held(scene: Scene, workers: int) -> Held:
     scene.set("limit", LIMIT)
     scene.set("latency", LATENCY)
     with ExitStack() as stack:
-        running = [
-            stack.enter_context(scene.ground.process("jobs", "worker", environ=scene.environ))
-            for _ in range(workers)
-        ]
+        running = [stack.enter_context(scene.ground.worker(scene.environ)) for _ in range(workers)]
         make_line(scene.services).defer("write_back")
         first = scene.counts().get(UPDATE, 0)
         wait_for("the first write", lambda: scene.counts().get(UPDATE, 0) > first, 120)
@@ -279,7 +276,7 @@ def _fresh(ground: Ground) -> Iterator[Figure]:
         scene.set("limit", LIMIT)
         scene.set("latency", LATENCY)
         began = scene.services.clock()
-        with scene.ground.process("jobs", "worker", environ=scene.environ):
+        with scene.ground.worker(scene.environ):
             first = scene.counts().get(UPDATE, 0)
             make_line(scene.services).defer("write_back")
             wait_for("the first write", lambda: scene.counts().get(UPDATE, 0) > first, 120)
