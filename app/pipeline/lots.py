@@ -157,6 +157,8 @@ class Sending:
             # A newer plan left out what this one had begun: the lead is looked at once more.
             skipped = [by_key[item.key] for item in outcomes if item.status == "superseded"]
             mirror.wait(conn, set(people_of(skipped)) - {0}, now)
+            if any(isinstance(change, EnsureProperty | EnsureList) for change, _ in done):
+                mirror.wait(conn, ledger.refused_people(conn), now)  # the portal holds what it lacked
             _remember(conn, done, self.stored.score_ids, now)
 
 

@@ -199,6 +199,12 @@ def runs_that_wrote(conn: sa.Connection, limit: int) -> list[tuple[int, datetime
     return [(run_id, at, count) for run_id, at, count in conn.execute(query)]
 
 
+def refused_people(conn: sa.Connection) -> set[int]:
+    """Of whom HubSpot refused something, as far back as the ledger goes."""
+    query = sa.select(table.c.person_id).where(table.c.state == "rejected", table.c.person_id.is_not(None))
+    return set(conn.scalars(query.distinct()))
+
+
 def rejected_count(conn: sa.Connection, since: datetime) -> int:
     """Writes HubSpot refused since a moment."""
     query = sa.select(sa.func.count()).where(table.c.state == "rejected", table.c.settled_at >= since)

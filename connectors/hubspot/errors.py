@@ -26,9 +26,13 @@ MIGRATING = 477
 NOT_THERE = frozenset({"OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND"})
 """What a reading may say of single inputs: there is no such record, or nothing hangs together with it."""
 
+PASSING = frozenset({"RATE_LIMIT", "RATE_LIMITS", "INTERNAL_ERROR", "LOCKED", "TIMEOUT"})
+"""Categories in which HubSpot says of one input that it could not take it at the moment."""
+
 _CODE = re.compile(r"[A-Z][A-Z0-9_.]{2,60}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _NAME_LIST = re.compile(r"\[[a-z0-9_]*(, [a-z0-9_]+)*\]")
+_ABSENT = re.compile(r"([a-z][a-z0-9_]*) PROPERTY_DOESNT_EXIST")
 _SCOPE = re.compile(r"[a-z][a-z0-9._-]{2,99}")
 
 
@@ -92,6 +96,16 @@ def _unset(error: Mapping[str, Any]) -> list[str]:
     told = context.get("properties") if isinstance(context, dict) else None
     lists = [text for text in told if _is(_NAME_LIST, text)] if isinstance(told, list) else []
     return [f"{name} REQUIRED" for text in lists for name in text.strip("[]").split(", ") if name]
+
+
+def is_passing(reason: str) -> bool:
+    """Does this line of `reason_of` tell of the moment, not of what was sent?"""
+    return reason.partition(":")[0] in PASSING
+
+
+def absent_properties(fault: BadRecord) -> set[str]:
+    """The properties that a batch was refused for because the portal does not have them."""
+    return set(_ABSENT.findall(fault.reason))
 
 
 def invalid_properties(error: Mapping[str, Any]) -> tuple[str, ...]:

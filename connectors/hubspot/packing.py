@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from app.domain.changes import Change, Outcome
+from app.domain.changes import Change, CreateContact, EnrolInWorkflow, Outcome, SetProperties
 from app.domain.errors import BadRecord, NotForUs
-from connectors.hubspot.errors import reason_of
+from connectors.hubspot.errors import absent_properties, is_passing, reason_of
 from connectors.hubspot.times import from_iso
 
 T = TypeVar("T")
@@ -48,18 +48,48 @@ def trace(position: int) -> str:
 def write_batch(
     batch: Sequence[C], send: Callable[[Sequence[C]], Any], subject: Callable[[C], str]
 ) -> Iterator[tuple[C, Outcome]]:
-    """Send one batch and judge each change. A batch refused whole is halved until the bad item is alone."""
+    """Send one batch and judge each change. What HubSpot could not take at the moment is sent once more."""
     try:
         answer = send(batch)
     except BadRecord as fault:
-        if len(batch) == 1:
-            yield batch[0], rejected(batch[0], fault)
-            return
-        middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            yield from write_batch(half, send, subject)
+        yield from _in_parts(batch, fault, send, subject)
         return
-    yield from judged(batch, answer or {}, subject)
+    again = []
+    for change, outcome in judged(batch, answer or {}, subject):
+        if outcome.status == "rejected" and is_passing(outcome.reason):
+            again.append(change)
+        else:
+            yield change, outcome
+    if again:
+        yield from judged(again, send(again) or {}, subject)
+
+
+def _in_parts(
+    batch: Sequence[C], fault: BadRecord, send: Callable[[Sequence[C]], Any], subject: Callable[[C], str]
+) -> Iterator[tuple[C, Outcome]]:
+    """A batch refused whole: again without those who set a property that the portal lacks; where there are
+    none, halved until the bad item is alone.
+    """
+    absent = absent_properties(fault)
+    hopeless = batch if len(batch) == 1 else [change for change in batch if absent & _sets(change)]
+    yield from ((change, rejected(change, fault)) for change in hopeless)
+    gone = {change.key for change in hopeless}
+    rest = [change for change in batch if change.key not in gone]
+    middle = len(rest) if hopeless else len(rest) // 2
+    for part in (rest[:middle], rest[middle:]):
+        if part:
+            yield from write_batch(part, send, subject)
+
+
+def _sets(change: Change) -> Set[str]:
+    """The names of the properties that a change sets."""
+    match change:
+        case SetProperties() | CreateContact():
+            return change.properties.keys()
+        case EnrolInWorkflow():
+            return {change.trigger_property}
+        case _:
+            return set()
 
 
 def rejected(change: Change, fault: BadRecord | NotForUs) -> Outcome:

@@ -9,7 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from app.config import Settings, WriteBack
-from app.domain.changes import AddToList, CreateContact, CreateTask, EnrolInWorkflow, SetProperties
+from app.domain.changes import (
+    AddToList,
+    CreateContact,
+    CreateTask,
+    EnrolInWorkflow,
+    EnsureProperty,
+    SetProperties,
+)
 from app.domain.errors import BadConfig, TryLater, UnsafePlan
 from app.domain.records import ContactHint
 from app.pipeline import steps
@@ -252,6 +259,24 @@ def test_a_rejected_change_is_written_down_with_its_reason_and_holds_up_no_other
     assert refused.state == "rejected"
     assert refused.reason
     assert ledger_states(services)["intent"] == 0
+
+
+def test_who_was_refused_is_looked_at_again_once_the_portal_holds_what_it_lacked(
+    place: Town, living: Services
+) -> None:
+    learn(living)
+    plan = show(living).plan
+    victim = next(change for change in plan.changes if isinstance(change, SetProperties))
+    place.portal.delete(victim.contact_id)
+    carry_out(living, plan)
+    with living.database.connect() as conn:
+        assert victim.person_id not in {row.person_id for row in mirror.waiting(conn, 1_000)}
+    del place.portal.crm.schemas["contacts"].properties["savia_score"]
+    mended = show(living).plan
+    assert [type(change) for change in mended.changes] == [EnsureProperty]
+    carry_out(living, mended)
+    with living.database.connect() as conn:
+        assert {row.person_id for row in mirror.waiting(conn, 1_000)} == {victim.person_id}
 
 
 # --- explained --------------------------------------------------------------------------------------------

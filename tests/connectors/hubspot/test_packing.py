@@ -54,6 +54,44 @@ def test_a_batch_refused_whole_rejects_only_the_bad_ones(contact_ids: list[str],
     assert rejected == {each.key for each in changes if each.contact_id in poison}
 
 
+def test_a_property_that_the_portal_lacks_costs_one_more_call_and_rejects_those_who_set_it():
+    changes = [
+        SetProperties(
+            f"set:{place}", place, str(place), {"savia_score": "1"} | ({"gone": "1"} if place % 3 else {})
+        )
+        for place in range(100)
+    ]
+    calls = []
+
+    def send(batch: Sequence[SetProperties]) -> dict:
+        calls.append(len(batch))
+        if any("gone" in each.properties for each in batch):
+            raise BadRecord("properties.gone", "VALIDATION_ERROR: gone PROPERTY_DOESNT_EXIST")
+        return {"results": [{"id": each.contact_id} for each in batch]}
+
+    outcomes = {change.key: outcome.status for change, outcome in write_batch(changes, send, subject)}
+    assert calls == [100, 34]
+    assert outcomes == {each.key: "rejected" if "gone" in each.properties else "done" for each in changes}
+
+
+@pytest.mark.parametrize("category", ["RATE_LIMITS", "INTERNAL_ERROR"])
+@pytest.mark.parametrize(("still", "status"), [(False, "done"), (True, "rejected")])
+def test_what_hubspot_could_not_take_at_the_moment_is_sent_once_more(category: str, still: bool, status: str):
+    changes = [change(position, str(100 + position)) for position in range(3)]
+    sent = []
+
+    def send(batch: Sequence[SetProperties]) -> dict:
+        sent.append([each.contact_id for each in batch])
+        if len(sent) == 2 and not still:
+            return {"results": [{"id": each.contact_id} for each in batch]}
+        busy = {"category": category, "context": {"ids": ["101"]}}
+        return {"results": [{"id": each} for each in sent[-1] if each != "101"], "errors": [busy]}
+
+    outcomes = {each.contact_id: outcome.status for each, outcome in write_batch(changes, send, subject)}
+    assert sent == [["100", "101", "102"], ["101"]]
+    assert outcomes == {"100": "done", "101": status, "102": "done"}
+
+
 def test_what_was_judged_before_the_rest_must_wait_stands():
     changes = [change(position, str(position)) for position in range(4)]
 
