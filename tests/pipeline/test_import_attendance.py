@@ -20,6 +20,7 @@ from app.store.cause import Cause
 from connectors.zoom.attendee_report import AttendeeReport
 from connectors.zoom.report_dates import DAY_FIRST, MONTH_FIRST, order_of_days, read_time
 from tests.conftest import ROOT
+from tests.contracts.looked_over import AttendanceFileContract
 from tests.line import Moment, services_of
 
 FIXTURES = ROOT / "tests" / "fixtures" / "zoom"
@@ -32,6 +33,13 @@ Report generated time,11/20/2026 02:31:08 PM
 Topic;Webinar ID
 """
 NUMBERED = (FIXTURES / "attendee_report_dates_of_numbers.csv").read_text("utf-8")
+
+
+class TestAttendeeReport(AttendanceFileContract):
+    exported = NEWER
+
+    def make_file(self) -> AttendeeReport:
+        return AttendeeReport()
 
 
 @pytest.fixture

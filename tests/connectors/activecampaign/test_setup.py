@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any
 
 import pytest
 
-from connectors.activecampaign.setup import EVENTS, ensure_webhooks, plan_webhooks
+from connectors.activecampaign.setup import (
+    EVENTS,
+    ActiveCampaignRegistration,
+    ensure_webhooks,
+    plan_webhooks,
+)
 from tests.connectors.activecampaign.desk import Desk, open_desk
+from tests.contracts.registration import RegistrationContract
 
 URL = "https://savia.example.com/webhooks/activecampaign/secret"
 
@@ -16,6 +24,16 @@ URL = "https://savia.example.com/webhooks/activecampaign/secret"
 def desk() -> Iterator[Desk]:
     with open_desk(leads=20, campaigns=1) as desk:
         yield desk
+
+
+class TestActiveCampaignRegistration(RegistrationContract):
+    @pytest.fixture
+    def registration(self, desk: Desk) -> ActiveCampaignRegistration:
+        return ActiveCampaignRegistration(desk.client, URL)
+
+    @pytest.fixture
+    def snapshot(self, desk: Desk) -> Callable[[], dict[str, Any]]:
+        return lambda: deepcopy(desk.account.hooks)
 
 
 def test_a_plan_changes_nothing(desk: Desk):

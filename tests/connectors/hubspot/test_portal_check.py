@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from connectors.hubspot.flows import FLOWS_PAGE, Flow, filters_in, lets_held_out
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.portal_check import HubSpotPortalCheck
 from connectors.hubspot.scopes import NEEDED
+from tests.contracts.looked_over import PortalCheckContract
 from tests.sandbox.hubspot import HubSpotPortal, ListTrigger, PropertyTrigger
 
 WANTED = Workflow("hot_leads", "hot", "Savia: secuencia hot_leads", "savia_hot_leads_at", "inicio", "start")
@@ -20,6 +22,16 @@ HELD = "savia_holdout"
 
 def told(client: HubSpotClient, holdout: str = "") -> list[str]:
     return [problem.message for problem in HubSpotPortalCheck(client).workflows([WANTED], holdout)]
+
+
+class TestHubSpotPortalCheck(PortalCheckContract):
+    @pytest.fixture
+    def looked(self, client: HubSpotClient) -> HubSpotPortalCheck:
+        return HubSpotPortalCheck(client)
+
+    @pytest.fixture
+    def snapshot(self, portal: HubSpotPortal) -> Callable[[], Any]:
+        return portal.dump
 
 
 def test_a_workflow_is_found_behind_two_full_pages_of_others(portal: HubSpotPortal, client: HubSpotClient):

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.errors import BadCredentials, TryLater
+from app.domain.records import Record
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.paths import Paths
 from connectors.hubspot.source import HubSpotSource
@@ -21,6 +22,7 @@ from connectors.hubspot.times import from_iso, to_iso, to_millis
 from connectors.hubspot.walk import Walked, walk
 from tests.connectors.hubspot.conftest import NOW, client_of
 from tests.contracts.pull_source import PullSourceContract
+from tests.contracts.readers import ContactReaderContract
 from tests.sandbox.hubspot import HubSpotPortal, MailEvent
 
 
@@ -114,11 +116,15 @@ def test_a_quiet_portal_is_not_read_again_for_ever(portal: HubSpotPortal, source
     assert ids_of(source.pull("contacts", cursor, later + timedelta(minutes=5))) == []
 
 
-def test_named_contacts_are_read_as_in_the_stream(portal: HubSpotPortal, source: HubSpotSource):
-    ids = [portal.add_contact({"email": f"lead{position}@example.com"}) for position in range(130)]
-    pulled = {r.payload["id"]: r for page in source.pull("contacts", None, NOW) for r in page.records}
-    read = {record.payload["id"]: record for record in source.read_records([*ids, "9999", ids[0]])}
-    assert read == pulled
+class TestHubSpotContactReader(ContactReaderContract):
+    @pytest.fixture
+    def reader(self, peopled: HubSpotPortal, source: HubSpotSource) -> HubSpotSource:
+        return source
+
+    @pytest.fixture
+    def contacts(self, reader: HubSpotSource) -> dict[str, Record]:
+        pages = reader.pull("contacts", None, NOW)
+        return {record.payload["id"]: record for page in pages for record in page.records}
 
 
 def test_the_time_zone_of_the_portal_is_told(source: HubSpotSource):

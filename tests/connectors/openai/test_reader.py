@@ -15,6 +15,7 @@ from app.domain.texts import RedactedText, TextReading
 from connectors.openai.client import Answer
 from connectors.openai.reader import OpenAiTextReader
 from tests.connectors.openai.conftest import PAIN_POINTS
+from tests.contracts.readers import TextReaderContract
 from tests.sandbox.openai import Fault, OpenAiModel
 from tests.sandbox.openai.model import plain_reading
 
@@ -56,6 +57,15 @@ def test_readings_come_in_the_order_of_their_texts_over_several_calls(reader, mo
     assert found[0] == TextReading("neutral", "buy", ("price", "time"))
     assert len(model.requests) == 3
     assert reader.outcomes == {"read": 45, "unreadable": 0}
+
+
+class TestOpenAiTextReader(TextReaderContract):
+    unreadable = RedactedText("no se lee")
+
+    @pytest.fixture
+    def reader(self, reader: OpenAiTextReader, model: OpenAiModel) -> OpenAiTextReader:
+        model.refuses = frozenset({self.unreadable})
+        return reader
 
 
 def test_no_text_is_no_call(reader, model: OpenAiModel):
