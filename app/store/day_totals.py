@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.store.schema import day_total as table
+from app.store.schema.decided import day_total as table
 
 DAY = timedelta(hours=24)
 HOUR = timedelta(hours=1)

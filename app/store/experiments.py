@@ -14,7 +14,7 @@ from app.domain.errors import TryLater
 from app.domain.experiments import Assignment, Trial
 from app.domain.gate import Arm
 from app.store.encoding import as_json
-from app.store.schema import assignment, experiment
+from app.store.schema.decided import assignment, experiment
 
 # Who was merged into another, or deleted, since their plan was made is nobody to compare.
 ASSIGN = sa.text("""

@@ -23,7 +23,7 @@ from app.domain.changes import (
 from app.domain.desired import task_key
 from app.store.change_rows import from_row, to_row
 from app.store.encoding import as_json
-from app.store.schema import ledger as table
+from app.store.schema.decided import ledger as table
 
 Before = Mapping[str, Any]
 

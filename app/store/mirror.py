@@ -13,8 +13,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from app.domain.changes import Contact
 from app.domain.edits import Memory
 from app.store.encoding import as_json
-from app.store.schema import feature, unwritten
-from app.store.schema import mirror as table
+from app.store.schema.decided import mirror as table
+from app.store.schema.decided import unwritten
+from app.store.schema.understood import feature
 
 LIST_SIZES = sa.text("""
     SELECT name, (

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from app.domain.changes import Plan, Use
 from app.domain.experiments import Assignment, Dealt, Trial
 from app.store.change_rows import from_row, to_row
-from app.store.schema import ledger
-from app.store.schema import plan as table
+from app.store.schema.decided import ledger
+from app.store.schema.decided import plan as table
 
 PLAN_LIFE = timedelta(hours=24)
 """After this a shown plan is stale: HubSpot has moved on, so make a new one."""

@@ -9,7 +9,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.store.schema import switch as table
+from app.store.schema.decided import switch as table
 
 Name = Literal["paused", "released_rules", "portal", "marketing_contacts"]
 

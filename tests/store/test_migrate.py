@@ -1,4 +1,4 @@
-"""The migrated database is the one schema.py describes, however often and by however many it is migrated."""
+"""The migrated database is the one the schema describes, however often and by however many it is migrated."""
 
 from __future__ import annotations
 
