@@ -23,6 +23,18 @@ LIST_SIZES = sa.text("""
             SELECT FROM mirror WHERE name = ANY(mirror.lists) LIMIT :at_most) AS members)
     FROM unnest(CAST(:names AS text[])) AS name
 """)
+COUNTED = 5_000
+"""Counting a hundred thousand for every plan took as long as a tenth of its calls."""
+
+POPULATION = sa.text("""
+    SELECT CASE WHEN few < :counted THEN few ELSE greatest(few, (
+        SELECT reltuples * (1 - coalesce((
+            SELECT null_frac FROM pg_stats
+            WHERE schemaname = current_schema AND tablename = 'mirror' AND attname = 'score_id'), 0))
+        FROM pg_class WHERE oid = 'mirror'::regclass)) END
+    FROM (SELECT count(*) AS few FROM (
+        SELECT FROM mirror WHERE score_id IS NOT NULL LIMIT :counted) AS some_of_them) AS counted
+""")
 WAIT = sa.text("""
     INSERT INTO unwritten (person_id, since, hot)
     SELECT person_id, :at, hot
@@ -145,9 +157,10 @@ def count_waiting(conn: sa.Connection) -> int:
 
 
 def count(conn: sa.Connection) -> int:
-    """How many contacts HubSpot holds something of ours for."""
-    written = sa.select(sa.func.count()).select_from(table).where(table.c.score_id.is_not(None))
-    return conn.execute(written).scalar_one()
+    """How many contacts HubSpot shows a score of ours for: exact up to COUNTED, beyond it as PostgreSQL's
+    statistics have it, and COUNTED where it gathered none yet.
+    """
+    return int(conn.execute(POPULATION, {"counted": COUNTED}).scalar_one())
 
 
 def drop_waiting(conn: sa.Connection, rows: Iterable[Waiting]) -> None:

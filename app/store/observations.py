@@ -55,8 +55,9 @@ OF_PEOPLE = sa.text("""
     WHERE i.person_id = ANY(CAST(:ids AS bigint[])) ORDER BY o.occurred_at, o.id
 """)
 OBSERVED = sa.text("""
-    SELECT DISTINCT i.person_id FROM identity i WHERE i.person_id = ANY(CAST(:ids AS bigint[]))
-    AND EXISTS (SELECT FROM observation o WHERE o.identity_id = i.id)
+    SELECT DISTINCT i.person_id FROM identity i
+    CROSS JOIN LATERAL (SELECT FROM observation o WHERE o.identity_id = i.id LIMIT 1) AS any_of_theirs
+    WHERE i.person_id = ANY(CAST(:ids AS bigint[]))
 """)
 
 
