@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from app.domain.errors import BadConfig, Fault
@@ -14,6 +16,8 @@ OPTIONS = "-c timezone=UTC -c plan_cache_mode=force_custom_plan"
 """A statement is planned for the tables as they are: one that is kept from when they were nearly empty reads
 them whole, slower with every page, until PostgreSQL happens to gather statistics.
 """
+
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 LOST = (sa.exc.DBAPIError, sa.exc.TimeoutError, sa.exc.PendingRollbackError)
 """What a database that is away, or was away a moment ago, is known by."""
@@ -54,9 +58,11 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
     return engine
 
 
-def _from_json(text: bytes | str) -> Any:
-    """Told that it is UTF-8, which PostgreSQL's JSON always is here, Python need not find out row by row."""
-    return json.loads(text.decode() if isinstance(text, bytes) else text)
+def _from_json(text: bytes) -> Any:
+    """What Python's own reader makes of a JSONB column, in a third of its time: a row has one each."""
+    if _LONG_NUMBER.search(text):  # beyond 64 bits the fast reader makes another number of it, or none
+        return json.loads(text)
+    return orjson.loads(text)
 
 
 def psycopg_url(url: str) -> str:
