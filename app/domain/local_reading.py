@@ -48,7 +48,7 @@ class TextWords:
 
 def read_locally(text: str, words: TextWords) -> TextReading:
     """The reading of one text, which need not be redacted: it stays here."""
-    clauses = [tuple(fold(clause).split()) for clause in _CLAUSE.split(text)]
+    clauses = [folded for clause in _CLAUSE.split(text) if (folded := fold(clause))]
 
     def count(listed: WordList | PainPoint) -> int:
         return _count(listed, clauses, words)
@@ -74,28 +74,27 @@ def _intent(words: TextWords, count: Callable[[WordList], int], *, asks: bool) -
     return "learn" if asks else "other"
 
 
-def _count(listed: WordList | PainPoint, clauses: Sequence[tuple[str, ...]], words: TextWords) -> int:
-    plain, denied = _pattern(listed.words), _pattern(listed.when_denied)
-    total = 0
+def _count(listed: WordList | PainPoint, clauses: Sequence[str], words: TextWords) -> int:
+    plain = sum(not is_denied for is_denied in _found(listed.words, clauses, words))
+    return plain + sum(_found(listed.when_denied, clauses, words))
+
+
+def _found(entries: tuple[str, ...], clauses: Sequence[str], words: TextWords) -> Iterator[bool]:
+    """For each place in the clauses where one of the entries stands: is it denied?"""
+    if not entries:
+        return
+    pattern = _pattern(entries)
     for clause in clauses:
-        total += sum(not is_denied for is_denied in _found(plain, clause, words))
-        total += sum(_found(denied, clause, words))
-    return total
-
-
-def _found(pattern: re.Pattern[str], clause: tuple[str, ...], words: TextWords) -> Iterator[bool]:
-    """For each place in the clause where the pattern stands: is it denied?"""
-    joined = " ".join(clause)
-    for match in pattern.finditer(joined):
-        before = joined[: match.start()].split()[-words.reach :]
-        yield any(word in words.denials for word in before)
+        for match in pattern.finditer(clause):
+            before = clause[: match.start()].split()[-words.reach :]
+            yield any(word in words.denials for word in before)
 
 
 @lru_cache(maxsize=256)
 def _pattern(entries: tuple[str, ...]) -> re.Pattern[str]:
     """Finds any of the entries as whole words; of two that begin alike, the longer."""
     written = sorted((_entry(entry) for entry in entries), key=len, reverse=True)
-    return re.compile(rf"\b(?:{'|'.join(written)})\b" if written else r"(?!)")
+    return re.compile(rf"\b(?:{'|'.join(written)})\b")
 
 
 def _entry(entry: str) -> str:

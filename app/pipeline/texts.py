@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
 
 import sqlalchemy as sa
 
@@ -119,11 +120,9 @@ def readings(
                 for text in own
             }
     kept = texts.readings_of(conn, set(keys.values()))
+    at_home = cache(partial(read_locally, words=services.mappings.texts))  # many answer with the same words
     return {
-        person_id: [
-            kept.get(keys.get((person_id, text), "")) or read_locally(text, services.mappings.texts)
-            for text in own
-        ]
+        person_id: [kept.get(keys.get((person_id, text), "")) or at_home(text) for text in own]
         for person_id, own in written.items()
     }
 

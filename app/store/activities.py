@@ -9,29 +9,35 @@ import sqlalchemy as sa
 from app.domain.records import Activity
 from app.store.encoding import as_json, storable_key
 
-DELIVERED = """
-    WITH delivered AS (
+# What is there already and says the same is left out beforehand: a row that an INSERT merely comes upon is
+# locked, and that is written to disk.
+REPLACE = sa.text("""
+    WITH delivered AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
             person_id bigint, kind text, fact_key text, occurred_at timestamptz, quantity double precision,
             attributes jsonb, observation_ids bigint[])
+    ), before AS MATERIALIZED (
+        SELECT * FROM activity WHERE person_id = ANY(CAST(:ids AS bigint[]))
+    ), removed AS (
+        DELETE FROM activity a USING (
+            SELECT person_id, kind, fact_key FROM before
+            EXCEPT SELECT person_id, kind, fact_key FROM delivered) AS gone
+        WHERE (a.person_id, a.kind, a.fact_key) = (gone.person_id, gone.kind, gone.fact_key)
+        RETURNING 1
+    ), written AS (
+        INSERT INTO activity (person_id, kind, fact_key, occurred_at, quantity, attributes, observation_ids)
+        SELECT person_id, kind, fact_key, d.occurred_at, d.quantity, d.attributes, d.observation_ids
+        FROM delivered d LEFT JOIN before b USING (person_id, kind, fact_key)
+        WHERE b.person_id IS NULL OR (b.occurred_at, b.quantity, b.attributes, b.observation_ids)
+            IS DISTINCT FROM (d.occurred_at, d.quantity, d.attributes, d.observation_ids)
+        ORDER BY person_id, kind COLLATE "C", fact_key COLLATE "C"
+        ON CONFLICT (person_id, kind, fact_key) DO UPDATE SET
+            occurred_at = excluded.occurred_at, quantity = excluded.quantity,
+            attributes = excluded.attributes, observation_ids = excluded.observation_ids
+        RETURNING 1
     )
-"""
-REMOVE = sa.text(f"""{DELIVERED}
-    DELETE FROM activity a WHERE a.person_id = ANY(CAST(:ids AS bigint[])) AND NOT EXISTS (
-        SELECT FROM delivered d
-        WHERE d.person_id = a.person_id AND d.kind = a.kind AND d.fact_key = a.fact_key)
-""")  # noqa: S608  constants only
-WRITE = sa.text(f"""{DELIVERED}
-    INSERT INTO activity (person_id, kind, fact_key, occurred_at, quantity, attributes, observation_ids)
-    SELECT person_id, kind, fact_key, occurred_at, quantity, attributes, observation_ids
-    FROM delivered ORDER BY person_id, kind COLLATE "C", fact_key COLLATE "C"
-    ON CONFLICT (person_id, kind, fact_key) DO UPDATE SET
-        occurred_at = excluded.occurred_at, quantity = excluded.quantity,
-        attributes = excluded.attributes, observation_ids = excluded.observation_ids
-    WHERE (activity.occurred_at, activity.quantity, activity.attributes, activity.observation_ids)
-        IS DISTINCT FROM
-        (excluded.occurred_at, excluded.quantity, excluded.attributes, excluded.observation_ids)
-""")  # noqa: S608  constants only
+    SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM written)
+""")
 OF_PEOPLE = sa.text("""
     SELECT person_id, kind, fact_key, occurred_at, quantity, observation_ids, attributes FROM activity
     WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY occurred_at, kind, fact_key
@@ -68,8 +74,7 @@ def replace(conn: sa.Connection, activities: Mapping[int, Sequence[Activity]]) -
         for activity in items
     ]
     values = {"rows": as_json(rows), "ids": list(activities)}
-    removed = conn.execute(REMOVE, values).rowcount
-    return removed + (conn.execute(WRITE, {"rows": values["rows"]}).rowcount if rows else 0)
+    return int(conn.execute(REPLACE, values).scalar_one())
 
 
 def activities_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list[Activity]]:

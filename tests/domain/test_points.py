@@ -19,6 +19,7 @@ from app.domain.scoring.points import (
     Step,
     cross_faults,
     points_faults,
+    points_grid,
     points_score,
     split,
     wording,
@@ -77,6 +78,11 @@ def test_the_receipt_adds_up_to_a_score_within_0_and_100(features: dict, total: 
     assert found.probability is None
     assert found.receipt[0] == Reason("base", POINTS.base, "base")
     assert all(reason.points for reason in found.receipt)
+
+
+@given(features=FEATURE_SETS, total=ENGAGEMENTS | st.just(NO_ENGAGEMENT))
+def test_a_grid_alone_is_the_one_of_the_score(features: dict, total: Engagement):
+    assert points_grid(features, total, POINTS) == points_score(features, total, POINTS).grid
 
 
 def test_the_best_lead_has_100_and_the_worst_has_0():

@@ -13,7 +13,7 @@ from app.domain.records import BANDS, Features, FeatureValue, Reason, Score
 from app.domain.scoring.columns import Floats, Table
 from app.domain.scoring.levels import band_places, model_levels
 from app.domain.scoring.model import NO_VALUE, TrainedModel
-from app.domain.scoring.points import MODEL_BASE, MODEL_CODE, PointsRules, points_score
+from app.domain.scoring.points import MODEL_BASE, MODEL_CODE, PointsRules, points_grid
 from app.domain.scoring.receipt import Points, scores_of, whole_points
 from app.domain.standing import Printed, Starts, band_at
 
@@ -65,7 +65,8 @@ def score_by_model(
 ) -> ModelScores:
     """Score leads of whom `held` is printed. `due` are those whose next change is asked for in any case."""
     matrix = rules.model.vocabulary.matrix(leads.learnt)
-    probability = rules.model.probability(matrix)
+    margins = rules.model.margins(matrix)
+    probability = rules.model.probability_by(margins)
     values, places = scores_of(probability), band_places(probability, rules.starts)
     told = zip(values.tolist(), places.tolist(), leads.totals.tolist(), held, strict=True)
     moved = [
@@ -75,7 +76,10 @@ def score_by_model(
     ]
     asked = np.union1d(np.array(moved, np.intp), np.flatnonzero(due if due is not None else []))
     moving = [name for name, row in rules.features.features.items() if row.from_engagement]
-    levels = model_levels(rules.model, moving, rules.starts, matrix[asked], leads.totals[asked])
+    margins_asked = [margin[asked] for margin in margins]
+    levels = model_levels(
+        rules.model, moving, rules.starts, matrix[asked], margins_asked, leads.totals[asked]
+    )
     return ModelScores(
         probability,
         _scores(leads, moved, matrix, probability, values, rules),
@@ -113,7 +117,7 @@ def _score(lead: ScoredLead, probability: float, receipt: tuple[Reason, ...], ru
         method=rules.name,
         engagement=lead.engagement.total,
         probability=probability,
-        grid=points_score(lead.features, lead.engagement, rules.points).grid,
+        grid=points_grid(lead.features, lead.engagement, rules.points),
     )
 
 

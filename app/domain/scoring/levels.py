@@ -25,11 +25,16 @@ HALVINGS = 8
 
 
 def model_levels(
-    model: TrainedModel, moving: Sequence[str], starts: Starts, matrix: Floats, totals: Floats
+    model: TrainedModel,
+    moving: Sequence[str],
+    starts: Starts,
+    matrix: Floats,
+    margins: Sequence[Floats],
+    totals: Floats,
 ) -> Floats:
     """For each row the highest engagement up to its total (`totals`) at which what is printed may change: as
     a whole number, by a split of a tree on a column made of engagement (named in `moving`), or on a curve.
-    0 where nothing will.
+    0 where nothing will. `margins` are the model's for these rows.
 
     Between two splits trees stand still and a curve's piece is straight, so its ends tell what lies between.
     """
@@ -39,19 +44,24 @@ def model_levels(
     if not places or all(isinstance(part, TreePart) for part in model.parts):
         return levels
 
-    def printed_at(engagement: Floats, rows: Floats) -> tuple[Points, Points]:
-        moved = rows.copy()
+    def printed_at(engagement: Floats, among: Flags) -> tuple[Points, Points]:
+        moved = matrix[among]
         moved[:, places] = engagement[:, None]
-        probability = model.probability(moved)
+        # Down to the next split each tree says what it says now: only curves are asked again.
+        told = [
+            margin[among] if isinstance(part, TreePart) else part.margin(moved)
+            for part, margin in zip(model.parts, margins, strict=True)
+        ]
+        probability = model.probability_by(told)
         return scores_of(probability), band_places(probability, starts)
 
-    def as_now(engagement: Floats, among: Flags | None = None) -> Flags:
-        rows, told = (matrix, now) if among is None else (matrix[among], (now[0][among], now[1][among]))
-        found = printed_at(engagement, rows)
-        return np.asarray((found[0] == told[0]) & (found[1] == told[1]))
+    def as_now(engagement: Floats, among: Flags) -> Flags:
+        found = printed_at(engagement, among)
+        return np.asarray((found[0] == now[0][among]) & (found[1] == now[1][among]))
 
-    now = printed_at(totals, matrix)
-    moves = ~as_now(np.nextafter(levels, np.inf))
+    everyone = np.ones(len(totals), np.bool_)
+    now = printed_at(totals, everyone)
+    moves = ~as_now(np.nextafter(levels, np.inf), everyone)
     low, high = levels[moves], totals[moves]
     for _ in range(HALVINGS if moves.any() else 0):
         middle = (low + high) / 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +35,15 @@ class TrainedModel:
 
     def probability(self, matrix: Floats) -> Floats:
         """Calibrated probability of each row of `vocabulary.matrix(table)`."""
-        margin = np.mean([part.margin(matrix) for part in self.parts], axis=0)
-        return settled(self.calibration.probability(margin))
+        return self.probability_by(self.margins(matrix))
+
+    def margins(self, matrix: Floats) -> list[Floats]:
+        """Each part's margin of each row."""
+        return [part.margin(matrix) for part in self.parts]
+
+    def probability_by(self, margins: Sequence[Floats]) -> Floats:
+        """Calibrated probability of each row of which the parts have these margins."""
+        return settled(self.calibration.probability(np.mean(margins, axis=0)))
 
     def attributions(self, matrix: Floats) -> tuple[float, Floats]:
         """The base probability and each column's share (rows by columns); a row sums to its probability.

@@ -111,7 +111,21 @@ def grid_of(receipt: Iterable[Reason], grid: GridRules) -> str:
     points = {"base": 0, "fit": 0, "engagement": 0}
     for reason in receipt:
         points[reason.part] += reason.points
-    return "ABC"[_step(points["fit"], grid.fit)] + "123"[_step(points["engagement"], grid.engagement)]
+    return _grid(points["fit"], points["engagement"], grid)
+
+
+def points_grid(features: Features, engagement: Engagement, rules: PointsRules) -> str:
+    """The grid of the lead's `points_score`, for who asks for no more: no reason is named or ordered."""
+    points = {"fit": 0, "engagement": 0}
+    for name, rule in rules.features.items():
+        points[rule.part] += _points(rule, features.get(name))
+    if sum(engagement.by_kind.values()) > 0:  # else there is no kind to earn them
+        points["engagement"] += engagement_points(engagement.total, rules.engagement)
+    return _grid(points["fit"], points["engagement"], rules.grid)
+
+
+def _grid(fit: int, engagement: int, grid: GridRules) -> str:
+    return "ABC"[_step(fit, grid.fit)] + "123"[_step(engagement, grid.engagement)]
 
 
 def _step(points: int, limits: tuple[int, int]) -> int:
@@ -129,18 +143,19 @@ def _feature_reasons(features: Features, rules: PointsRules) -> Iterator[Reason]
 def _points(rule: FeaturePoints, value: FeatureValue) -> int:
     """0 for the unknown: it neither earns nor costs."""
     if isinstance(value, str):
-        return next((level.points for level in rule.levels if _matches(level, value)), 0)
+        folded = fold(value)
+        return next((level.points for level in rule.levels if _matches(level, folded)), 0)
     if value is None:
         return 0
     reached = [step for step in rule.steps if value >= step.at_least]
     return max(reached, key=lambda step: step.at_least).points if reached else 0
 
 
-def _matches(level: Level, value: str) -> bool:
-    folded = fold(value)
-    if any(folded == fold(text) for text in level.equals):
+def _matches(level: Level, folded: str) -> bool:
+    if folded in map(fold, level.equals):
         return True
-    return any(f" {fold(phrase)} " in f" {folded} " for phrase in level.contains)
+    among = f" {folded} "
+    return any(f" {phrase} " in among for phrase in map(fold, level.contains))
 
 
 def _shown(value: FeatureValue) -> str:
