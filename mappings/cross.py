@@ -8,7 +8,7 @@ from pathlib import PurePath
 from app.domain.attendance import ACTIVITY_OF
 from app.domain.engagement import EngagementRules
 from app.domain.errors import Fault
-from app.domain.features import FeatureRule, FeatureTable
+from app.domain.feature_table import FeatureRule, FeatureTable
 from app.domain.scoring.bands import Wording
 from app.domain.scoring.points import PointsRules
 from app.domain.streams import ObservationRule, SourceMeaning, StreamMeaning, StreamTable

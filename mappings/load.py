@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.domain.engagement import EngagementRules, engagement_faults
 from app.domain.errors import BadConfig, Fault
-from app.domain.features import FeatureTable, feature_faults
+from app.domain.feature_table import FeatureTable, feature_faults
 from app.domain.local_reading import TextWords, text_words_faults
 from app.domain.machine_clicks import MachineRules, machine_rule_faults
 from app.domain.portal import HubSpotMapping

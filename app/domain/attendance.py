@@ -12,7 +12,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Protocol
 
-from app.domain.occurrences import first_runs
+from app.domain.occurrences import Runs
 from app.domain.records import Activity, Occurrence
 from app.domain.texts import TEXT_ATTRIBUTE
 
@@ -62,23 +62,23 @@ class StoredObservation(Protocol):
 
 def derive_activities(
     observations: Sequence[StoredObservation],
-    occurrences: Mapping[str, Occurrence],
+    runs: Runs,
     now: datetime,
     machine: Mapping[int, str] = NOBODY_ELSE,
 ) -> list[Activity]:
     """The activities of the one person all `observations` belong to, in order of time. `machine` says of
     which observations a machine made them, and why: such an activity is kept and counts for nothing.
 
-    `occurrences` are webinar runs by uuid, with all runs of the same webinars; a run that is not among them
+    `runs` are those of the webinars, with all of the same webinars; a run that is not among them
     still counts. What a person does in an occurrence they were host or panelist of never counts.
     """
     once = {(seen.source, seen.key): seen for seen in sorted(observations, key=_order)}.values()
-    first = first_runs(occurrences.values())
+    first = runs.first
     staffed = {first.get(seen.scope, seen.scope) for seen in once if _is_staff(seen)}
     counted = [seen for seen in once if not (seen.scope and first.get(seen.scope, seen.scope) in staffed)]
     activities = chain(
-        _attendances(counted, occurrences, first, now),
-        _registrations(counted, occurrences),
+        _attendances(counted, runs, now),
+        _registrations(counted, runs.announced),
         (
             _as_activity(seen, machine.get(seen.id, ""))
             for seen in counted
@@ -113,18 +113,13 @@ def _as_activity(seen: StoredObservation, machine: str) -> Activity:
 # --- attendance ------------------------------------------------------------------------------------------
 
 
-def _attendances(
-    counted: Sequence[StoredObservation],
-    occurrences: Mapping[str, Occurrence],
-    first: Mapping[str, str],
-    now: datetime,
-) -> Iterator[Activity]:
+def _attendances(counted: Sequence[StoredObservation], runs: Runs, now: datetime) -> Iterator[Activity]:
     """One per occurrence: the time the person was there, on any device and in any of its runs."""
-    for uuid, seen_there in _by_scope(counted, first).items():
+    for uuid, seen_there in _by_scope(counted, runs.first).items():
         basis: list[StoredObservation] = []
         intervals: list[Interval] = []
         for scope, seen_in_run in _by_scope(seen_there, {}).items():
-            stays, when = _stays(seen_in_run, occurrences.get(scope))
+            stays, when = _stays(seen_in_run, runs.by_uuid.get(scope))
             basis += stays
             intervals += when
         if not basis:
@@ -136,8 +131,8 @@ def _attendances(
             occurred_at=min(seen.occurred_at for seen in basis),
             quantity=present / _MINUTE,  # exact: minutes are rounded once, where they are shown
             observation_ids=_ids(basis),
-            attributes=_run_attributes(basis, occurrences.get(uuid))
-            | _share(present, uuid, occurrences, first),
+            attributes=_run_attributes(basis, runs.by_uuid.get(uuid))
+            | _share(present, runs.lengths.get(uuid)),
         )
 
 
@@ -154,16 +149,9 @@ def _stays(
     return stays, _pairs(stays, _open_until(seen_in_run, run))
 
 
-def _share(
-    present: timedelta, uuid: str, occurrences: Mapping[str, Occurrence], first: Mapping[str, str]
-) -> dict[str, str | float | bool | None]:
+def _share(present: timedelta, whole: timedelta | None) -> dict[str, str | float | bool | None]:
     """The share of the occurrence that was watched; nothing while its end is unknown."""
-    runs = [run for run in occurrences.values() if first.get(run.uuid) == uuid]
-    ends = [run.ends_at for run in runs if run.ends_at]
-    begins = min((run.starts_at for run in runs), default=None)
-    if begins is None or not ends or max(ends) <= begins:
-        return {}
-    return {"share": round(min(1.0, present / (max(ends) - begins)), 4)}
+    return {} if whole is None else {"share": round(min(1.0, present / whole), 4)}
 
 
 def _segments(report: Iterable[StoredObservation]) -> list[Interval]:
@@ -225,10 +213,9 @@ def _run_attributes(
 
 
 def _registrations(
-    counted: Sequence[StoredObservation], occurrences: Mapping[str, Occurrence]
+    counted: Sequence[StoredObservation], announced: Mapping[str, datetime]
 ) -> Iterator[Activity]:
     """One per webinar, unless it was cancelled or denied since."""
-    announced = _announced(occurrences.values())
     for webinar_id, seen_there in _by_scope(counted, {}).items():
         ended = [seen.occurred_at for seen in seen_there if seen.kind == "registration_cancelled"]
         valid = [
@@ -260,14 +247,6 @@ def _registration_attributes(
     if announced_at:
         said["webinar_created_at"] = announced_at.isoformat()
     return said
-
-
-def _announced(occurrences: Iterable[Occurrence]) -> dict[str, datetime]:
-    earliest: dict[str, datetime] = {}
-    for run in occurrences:
-        if run.created_at is not None:
-            earliest[run.webinar_id] = min(run.created_at, earliest.get(run.webinar_id, run.created_at))
-    return earliest
 
 
 # --- both ------------------------------------------------------------------------------------------------

@@ -7,27 +7,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from math import isfinite
-from typing import Literal
 
 from app.domain.engagement import Engagement
+from app.domain.feature_table import FEATURES, FeatureRule, FeatureTable
 from app.domain.records import Activity, Features, FeatureValue, Profile
-
-FEATURES = (
-    "webinar_attendance_duration", "chat_participation", "qa_participation", "poll_participation",
-    "email_opens", "email_clicks", "website_visits", "social_engagement",
-    "company_size", "industry", "job_title", "budget_range", "decision_authority",
-    "time_to_register", "source_traffic", "device_type", "geographic_location",
-    "previous_webinars", "engagement_score", "content_consumption",
-    "purchase_time_frame",
-)  # fmt: skip
-"""The seed's twenty, in its order (IntelligentLeadScoring.features), then what a registration form asks
-beside them: it gives no points, since the seed gives it none, and models may learn from it.
-"""
 
 LONGEST_CATEGORY = 120
 """A category is a short text; a 10 kB job title is cut here."""
@@ -36,109 +25,84 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureRule:
-    """One row of the table: what a feature is made of, its unit, and what it means when nothing is found.
+class Counted:
+    """What counts of one lead at a moment: activities by kind in order of time, "source.field" -> value."""
 
-    `activities` are kinds, brought to one value by `aggregate` (of `attribute` for "earliest" and "latest").
-    `profiles` are "source.field", the most trusted first. Where both exist, `combine` says which counts.
-    `aliases` bring spellings of one category together; `sizes` are words that stand for a number.
-    `from_engagement` is the engagement total. `customer_supplied` marks a field the customer must add.
+    acts: Mapping[str, Sequence[Activity]]
+    fields: Mapping[str, str]
+    at: datetime
+
+
+def count_facts(activities: Iterable[Activity], profiles: Iterable[Profile], now: datetime) -> Counted:
+    """What counts at `now` of the one lead whose activities and profiles these are: neither what is done
+    later nor what a machine did (attribute `machine`).
     """
-
-    unit: str
-    missing: Literal["unknown", "zero", "zero_after_webinar", "zero_if_registered"]
-    activities: tuple[str, ...] = ()
-    aggregate: Literal["count", "sum", "earlier_runs", "hours_before_start", "earliest", "latest"] = "count"
-    attribute: str = ""
-    profiles: tuple[str, ...] = ()
-    parse: Literal["number", "size", "category"] = "number"
-    combine: Literal["profile_first", "max", "sum"] = "profile_first"
-    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sizes: Mapping[str, float] = field(default_factory=dict)
-    from_engagement: bool = False
-    customer_supplied: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureTable:
-    """`features.toml` as read: feature name -> its row.
-
-    `filled_later` are profile fields that go on changing after a lead converts. Profiles are snapshots, so
-    today's value would tell a model the answer: it never reads them.
-    """
-
-    features: Mapping[str, FeatureRule]
-    filled_later: tuple[str, ...] = ()
-
-    def before_the_outcome(self) -> FeatureTable:
-        """The same features from what was known beforehand: the table models learn by and score by."""
-        later = set(self.filled_later)
-        rules = {
-            name: replace(rule, profiles=tuple(one for one in rule.profiles if one not in later))
-            for name, rule in self.features.items()
-        }
-        return FeatureTable(rules, self.filled_later)
-
-
-def compute_features(
-    activities: Iterable[Activity],
-    profiles: Iterable[Profile],
-    engagement: Engagement,
-    table: FeatureTable,
-    now: datetime,
-    names: Sequence[str] = FEATURES,
-) -> Features:
-    """These features (all, unless named) of the one lead whose activities and profiles these are, at `now`.
-
-    Activities after `now` and those of machines (attribute `machine`) do not count.
-    """
-    counted = sorted(
+    acts: dict[str, list[Activity]] = {}
+    for item in sorted(
         (
             item
             for item in activities
             if item.occurred_at <= now and item.attributes.get("machine") is not True
         ),
-        key=lambda item: (item.occurred_at, item.kind, item.fact_key),
-    )
-    held = _latest_fields(profiles)
+        key=_in_time,
+    ):
+        acts.setdefault(item.kind, []).append(item)
+    return Counted(acts, _latest_fields(profiles), now)
+
+
+def _in_time(item: Activity) -> tuple[datetime, str, str]:
+    return item.occurred_at, item.kind, item.fact_key
+
+
+def compute_features(
+    counted: Counted, engagement: Engagement, table: FeatureTable, names: Sequence[str] = FEATURES
+) -> Features:
+    """These features (all, unless named) of the one lead of whom this counts."""
     found: dict[str, FeatureValue] = {}
     for name in names:
         rule = table.features[name]
-        value = engagement.total if rule.from_engagement else _from_sources(rule, counted, held)
-        found[name] = _when_missing(rule, counted, now) if value is None else value
+        value = engagement.total if rule.from_engagement else _from_sources(rule, counted)
+        found[name] = _when_missing(rule, counted) if value is None else value
     return found
 
 
-def _from_sources(rule: FeatureRule, counted: Sequence[Activity], held: Mapping[str, str]) -> FeatureValue:
-    of_profile = _from_profiles(rule, held)
-    of_activities = _from_activities(rule, counted)
+def _from_sources(rule: FeatureRule, counted: Counted) -> FeatureValue:
+    of_profile = _from_profiles(rule, counted.fields)
+    of_activities = _from_activities(rule, counted.acts)
     if isinstance(of_profile, float) and isinstance(of_activities, float) and rule.combine != "profile_first":
         return max(of_profile, of_activities) if rule.combine == "max" else of_profile + of_activities
     return of_activities if of_profile is None else of_profile
 
 
-def _when_missing(rule: FeatureRule, counted: Sequence[Activity], now: datetime) -> FeatureValue:
+def _when_missing(rule: FeatureRule, counted: Counted) -> FeatureValue:
     """0.0 where the row says that absence means none, else None."""
     if rule.missing == "unknown":
         return None
     if rule.missing == "zero":
         return 0.0
-    registered = any(item.kind in ("webinar_registration", "webinar_attendance") for item in counted)
-    could_attend = any(item.kind == "webinar_attendance" or _has_begun(item, now) for item in counted)
-    return 0.0 if (registered if rule.missing == "zero_if_registered" else could_attend) else None
+    registrations = counted.acts.get("webinar_registration", ())
+    known = "webinar_attendance" in counted.acts
+    if rule.missing == "zero_if_registered":
+        known = known or bool(registrations)
+    else:
+        known = known or any(_has_begun(item, counted.at) for item in registrations)
+    return 0.0 if known else None
 
 
-def _has_begun(item: Activity, now: datetime) -> bool:
-    starts_at = begins_at(item) if item.kind == "webinar_registration" else None
+def _has_begun(registration: Activity, now: datetime) -> bool:
+    starts_at = begins_at(registration)
     return starts_at is not None and starts_at <= now
 
 
 # --- activities ------------------------------------------------------------------------------------------
 
 
-def _from_activities(rule: FeatureRule, counted: Sequence[Activity]) -> FeatureValue:
-    chosen = [item for item in counted if item.kind in rule.activities]
-    return _AGGREGATES[rule.aggregate](rule, chosen) if chosen else None
+def _from_activities(rule: FeatureRule, acts: Mapping[str, Sequence[Activity]]) -> FeatureValue:
+    kinds = [items for kind, items in acts.items() if kind in rule.activities]
+    if not kinds:
+        return None
+    chosen = kinds[0] if len(kinds) == 1 else sorted(chain(*kinds), key=_in_time)
+    return _AGGREGATES[rule.aggregate](rule, chosen)
 
 
 def _count(_: FeatureRule, chosen: Sequence[Activity]) -> FeatureValue:
@@ -273,44 +237,3 @@ _PARSERS: Mapping[str, Callable[[FeatureRule, str], FeatureValue]] = {
     "size": _read_size,
     "category": _read_category,
 }
-
-
-# --- the table -------------------------------------------------------------------------------------------
-
-_OF_ATTRIBUTE = ("earliest", "latest")
-
-
-def feature_faults(table: FeatureTable) -> list[tuple[str, str]]:
-    """What is wrong with the table, as (key, what would be right)."""
-    missing = [name for name in FEATURES if name not in table.features]
-    faults = [(f"features.{name}", "is missing: every one is needed") for name in missing]
-    for name, rule in table.features.items():
-        if name not in FEATURES:
-            faults.append((f"features.{name}", "is not one of the features"))
-        faults.extend((f"features.{name}{key}", message) for key, message in _rule_faults(rule))
-    read = {name for rule in table.features.values() for name in rule.profiles}
-    faults += [
-        ("filled_later", f'"{name}" is read by no feature') for name in table.filled_later if name not in read
-    ]
-    return faults
-
-
-def _rule_faults(rule: FeatureRule) -> Iterator[tuple[str, str]]:
-    if not (rule.activities or rule.profiles or rule.from_engagement or rule.customer_supplied):
-        yield "", "needs activities, profiles, from_engagement or customer_supplied = true"
-    if rule.aggregate in _OF_ATTRIBUTE and not rule.attribute:
-        yield ".attribute", f'is needed by aggregate "{rule.aggregate}"'
-    if rule.profiles and _counts(rule) and rule.parse == "category":
-        yield ".parse", 'must be "number" or "size": its activities are counted'
-    for name in rule.profiles:
-        if "." not in name:
-            yield ".profiles", f'"{name}" must read source.field'
-
-
-def _counts(rule: FeatureRule) -> bool:
-    return bool(rule.activities) and rule.aggregate not in _OF_ATTRIBUTE
-
-
-def is_number(rule: FeatureRule) -> bool:
-    """Does this feature hold a number (else a category)?"""
-    return rule.from_engagement or _counts(rule) or rule.parse != "category"

@@ -74,9 +74,9 @@ def machine_rule_faults(rules: MachineRules) -> list[tuple[str, str]]:
 
 def _mails(observations: Iterable[StoredObservation]) -> Iterator[_Mail]:
     mails: dict[tuple[str, str], list[StoredObservation]] = defaultdict(list)
-    for seen in sorted(observations, key=lambda seen: (seen.occurred_at, seen.id)):
-        if seen.kind in {SENT, OPEN, CLICK} and seen.scope:
-            mails[seen.source, seen.scope].append(seen)
+    of_mails = [seen for seen in observations if seen.kind in {SENT, OPEN, CLICK} and seen.scope]
+    for seen in sorted(of_mails, key=lambda seen: (seen.occurred_at, seen.id)):
+        mails[seen.source, seen.scope].append(seen)
     for acts in mails.values():
         sent = [seen.occurred_at for seen in acts if seen.kind == SENT]
         told = [at for seen in acts if (at := _told_sent_at(seen))]

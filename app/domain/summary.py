@@ -13,7 +13,8 @@ from math import isnan, nan
 
 from app.domain.attendance import StoredObservation
 from app.domain.engagement import EngagementRules, Worth
-from app.domain.features import FEATURES, FeatureTable, begins_at, is_number
+from app.domain.feature_table import FEATURES, FeatureTable, is_number
+from app.domain.features import begins_at
 from app.domain.machine_clicks import MachineRules
 from app.domain.records import Activity, Features, FeatureValue, Occurrence
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.domain.features import FEATURES
+from app.domain.feature_table import FEATURES
 from app.domain.scoring.columns import Cells, Table
 from app.domain.scoring.lead_scores import LeadColumns, ScoredLead
 from app.domain.summary import BETWEEN

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 
 from app.domain.attendance import derive_activities
 from app.domain.engagement import Engagement, Worth, faded, worth
-from app.domain.features import FeatureTable, compute_features
+from app.domain.feature_table import FeatureTable
+from app.domain.features import compute_features, count_facts
 from app.domain.machine_clicks import human_and_machine
-from app.domain.records import Activity, Features, Occurrence
+from app.domain.occurrences import Runs, runs_of
+from app.domain.records import Activity, Features
 from app.domain.summary import Hold, Summary, hold, learnt_apart
 from app.domain.trackers import without_second_trackers
 from app.store import facts
@@ -26,7 +28,7 @@ class Held:
 
     observations: Mapping[int, Sequence[StoredObservation]]
     profiles: Mapping[int, Sequence[StoredProfile]]
-    occurrences: Mapping[str, Occurrence]
+    runs: Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,16 @@ class Lead:
 
     def features(self, table: FeatureTable) -> Features:
         """The features by `table`: as shown, or as models may know them."""
-        return compute_features(self.activities, self.profiles, self.engagement, table, self.at)
+        counted = count_facts(self.activities, self.profiles, self.at)
+        return compute_features(counted, self.engagement, table)
 
     def summary(self, table: FeatureTable, before: FeatureTable) -> Summary:
         """What the lead's facts come to until something other than fading changes: by `table`, and as models
         may know it by `before`.
         """
-        shown, names = self.features(table), learnt_apart(table)
-        known = compute_features(self.activities, self.profiles, self.engagement, before, self.at, names)
+        counted = count_facts(self.activities, self.profiles, self.at)
+        shown = compute_features(counted, self.engagement, table)
+        known = compute_features(counted, self.engagement, before, learnt_apart(table))
         return Summary(shown, {**shown, **known}, self.worth, self.held)
 
 
@@ -57,7 +61,8 @@ def read_held(conn: sa.Connection, ids: Sequence[int]) -> Held:
     """Read once what may then be asked of these people, as of several moments."""
     observations = facts.observations_of(conn, ids)
     scopes = {item.scope for items in observations.values() for item in items if item.scope}
-    return Held(observations, facts.profiles_of(conn, ids), facts.occurrences_of(conn, sorted(scopes)))
+    runs = runs_of(facts.occurrences_of(conn, sorted(scopes)))
+    return Held(observations, facts.profiles_of(conn, ids), runs)
 
 
 def lead_now(held: Held, person_id: int, mappings: Mappings, now: datetime) -> Lead:
@@ -78,13 +83,13 @@ def _lead(
 ) -> Lead:
     seen = without_second_trackers(seen)
     machine = human_and_machine(seen, mappings.machine)
-    acts = derive_activities(seen, held.occurrences, at, machine)
+    acts = derive_activities(seen, held.runs, at, machine)
     counted = worth(acts, mappings.engagement, at)
     return Lead(
         acts,
         held.profiles.get(person_id, ()),
         counted,
         faded(counted, mappings.engagement, at),
-        hold(seen, held.occurrences, acts, at),
+        hold(seen, held.runs.by_uuid, acts, at),
         at,
     )

@@ -127,7 +127,10 @@ def drop_others(conn: sa.Connection, whole: Whole, keys: Collection[str]) -> set
 def observations_of(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, list[StoredObservation]]:
     """Everything seen of each person, in order of time, then of arrival."""
     found: dict[int, list[StoredObservation]] = {person_id: [] for person_id in person_ids}
-    for person_id, *columns in conn.execute(OF_PEOPLE, {"ids": list(person_ids)}):
+    rows = conn.execute(
+        OF_PEOPLE, {"ids": list(person_ids)}
+    ).all()  # at once: one by one takes twice the time
+    for person_id, *columns in rows:
         found[person_id].append(StoredObservation(*columns))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from app.domain.engagement import EngagementRules
-from app.domain.features import FeatureTable
+from app.domain.feature_table import FeatureTable
 from app.domain.scoring.points import PointsRules
 from mappings.load import FOLDER
 from mappings.read import read_toml

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.attendance import derive_activities
+from app.domain.occurrences import Runs, runs_of
 from app.domain.records import Activity, Occurrence
 
 START = datetime(2026, 11, 3, 17, 0, tzinfo=UTC)
@@ -54,14 +55,17 @@ def cancellation(row: int, minutes: float) -> Seen:
     return Seen(row, "registration_cancelled", f"cancellation|{row}", at(minutes), scope="777")
 
 
-def run(ends: float | None = None, created: float | None = None) -> dict[str, Occurrence]:
+NO_RUNS = runs_of({})
+
+
+def run(ends: float | None = None, created: float | None = None) -> Runs:
     ends_at = None if ends is None else at(ends)
     created_at = None if created is None else at(created)
-    return {RUN: Occurrence("zoom", RUN, "777", "IA 10x", START, ends_at, created_at)}
+    return runs_of({RUN: Occurrence("zoom", RUN, "777", "IA 10x", START, ends_at, created_at)})
 
 
-def only(seen: list[Seen], runs: dict[str, Occurrence] | None = None, now: datetime = NOW) -> Activity:
-    [activity] = derive_activities(seen, runs or {}, now)
+def only(seen: list[Seen], runs: Runs = NO_RUNS, now: datetime = NOW) -> Activity:
+    [activity] = derive_activities(seen, runs, now)
     return activity
 
 
@@ -121,7 +125,7 @@ def test_a_leave_alone_is_an_attendance_of_unknown_length_counted_as_none() -> N
 
 def test_each_run_of_a_series_is_its_own_attendance() -> None:
     other = replace(segment(2, 0, 30), scope="other==")
-    assert {item.fact_key for item in derive_activities([segment(1, 0, 30), other], {}, NOW)} == {
+    assert {item.fact_key for item in derive_activities([segment(1, 0, 30), other], NO_RUNS, NOW)} == {
         RUN,
         "other==",
     }
@@ -143,7 +147,7 @@ def test_a_registration_counts_once_per_webinar_with_its_first_time() -> None:
 
 
 def test_a_cancelled_registration_is_none() -> None:
-    assert derive_activities([cancellation(2, 5), registration(1, 0)], {}, NOW) == []
+    assert derive_activities([cancellation(2, 5), registration(1, 0)], NO_RUNS, NOW) == []
 
 
 def test_registering_again_after_cancelling_counts() -> None:
@@ -154,7 +158,7 @@ def test_registering_again_after_cancelling_counts() -> None:
 def test_each_answer_question_and_message_is_an_activity() -> None:
     kinds = ("poll_answer", "poll_answer", "qa_question", "chat_message", "email_click")
     seen = [Seen(row, kind, f"{kind}|{row}", at(row)) for row, kind in enumerate(kinds)]
-    assert [(item.kind, item.fact_key) for item in derive_activities(seen, {}, NOW)] == [
+    assert [(item.kind, item.fact_key) for item in derive_activities(seen, NO_RUNS, NOW)] == [
         ("poll_participation", "poll_answer|0"),
         ("poll_participation", "poll_answer|1"),
         ("qa_participation", "qa_question|2"),
@@ -203,9 +207,10 @@ def test_minutes_are_those_covered_by_any_stay(stays: list[tuple[int, int]]) -> 
 AGAIN = "again=="
 
 
-def dropped(ends: float | None = 75) -> dict[str, Occurrence]:
+def dropped(ends: float | None = 75) -> Runs:
     ends_at = None if ends is None else at(ends)
-    return run(ends=40) | {AGAIN: Occurrence("zoom", AGAIN, "777", "IA 10x", at(43), ends_at)}
+    again = Occurrence("zoom", AGAIN, "777", "IA 10x", at(43), ends_at)
+    return runs_of({**run(ends=40).by_uuid, AGAIN: again})
 
 
 def test_a_host_who_drops_out_leaves_one_attendance_with_the_minutes_of_both_runs() -> None:

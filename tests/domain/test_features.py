@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.engagement import Engagement
-from app.domain.features import FEATURES, FeatureRule, FeatureTable, compute_features, feature_faults, fold
+from app.domain.feature_table import FEATURES, FeatureRule, FeatureTable, feature_faults
+from app.domain.features import compute_features, count_facts, fold
 from app.domain.records import Activity, Features, Profile
 from tests.domain.shipped import FEATURE_TABLE
 
@@ -41,7 +42,7 @@ def profile(source: str, days_ago: float = 1, **fields: str) -> Profile:
 def features(*facts: Activity | Profile, engagement: Engagement = NOTHING) -> Features:
     acts = [fact for fact in facts if isinstance(fact, Activity)]
     profiles = [fact for fact in facts if isinstance(fact, Profile)]
-    return compute_features(acts, profiles, engagement, FEATURE_TABLE, NOW)
+    return compute_features(count_facts(acts, profiles, NOW), engagement, FEATURE_TABLE)
 
 
 def test_the_table_holds_the_seeds_twenty_and_the_time_frame_each_with_a_source_or_supplied_by_the_customer():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.occurrences import first_runs
+from app.domain.occurrences import first_runs, runs_of
 from app.domain.records import Occurrence
 
 START = datetime(2026, 11, 3, 17, 0, tzinfo=UTC)
@@ -50,3 +51,20 @@ def test_neither_order_nor_number_of_runs_matters(starts: list[int], chance: ran
     chance.shuffle(runs)
     assert first_runs(runs) == expected
     assert all(expected[first] == first for first in expected.values())
+
+
+def test_an_occurrence_lasts_from_its_first_run_to_the_last_known_end() -> None:
+    runs = [run("a", 0, ends=40), run("b", 43, ends=75), run("c", 24 * 60)]
+    assert runs_of({one.uuid: one for one in runs}).lengths == {"a": timedelta(minutes=75)}
+
+
+def test_a_run_that_ended_before_it_began_has_no_length() -> None:
+    assert runs_of({"a": run("a", 5, ends=5)}).lengths == runs_of({"a": run("a", 5, ends=0)}).lengths == {}
+
+
+def test_a_webinar_was_announced_when_the_first_of_its_runs_was() -> None:
+    told = [
+        replace(run(name, 0), created_at=START - timedelta(days=days)) for name, days in (("a", 3), ("b", 9))
+    ]
+    runs = {one.uuid: one for one in (*told, run("c", 9), run("d", 0, webinar_id="778"))}
+    assert runs_of(runs).announced == {"777": START - timedelta(days=9)}

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.engagement import Engagement, engagement
-from app.domain.features import FEATURES, compute_features
+from app.domain.feature_table import FEATURES
+from app.domain.features import compute_features, count_facts
 from app.domain.records import BANDS, Activity, Profile, Reason, Score
 from app.domain.scoring.bands import band_of
 from app.domain.scoring.points import (
@@ -45,7 +46,7 @@ def score(kinds: tuple[tuple[str, float], ...], age_days: float = 3, **fields: s
     activities = acts(kinds, age_days)
     total = engagement(activities, ENGAGEMENT, NOW)
     profiles = [Profile("zoom", (), fields, NOW)]
-    features = compute_features(activities, profiles, total, FEATURE_TABLE, NOW)
+    features = compute_features(count_facts(activities, profiles, NOW), total, FEATURE_TABLE)
     return points_score(features, total, POINTS)
 
 

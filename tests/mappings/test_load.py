@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import BadConfig
-from app.domain.features import FEATURES
+from app.domain.feature_table import FEATURES
 from mappings.load import FOLDER, contact_properties, deal_properties, load_mappings
 
 Spoil = Callable[[str, str, str], None]

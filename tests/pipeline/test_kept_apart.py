@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.domain.features import compute_features
+from app.domain.features import count_facts
 from app.pipeline import apart, lead_reading
 from app.pipeline.checkup import check_up
 from app.pipeline.explain import read_line, tell
@@ -23,12 +23,12 @@ BREAKS = "breaks"
 def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ours: one job title breaks the making of features."""
 
-    def breaks(activities, profiles, *more):  # type: ignore[no-untyped-def]  # stands for any feature code
+    def breaks(activities, profiles, now):  # type: ignore[no-untyped-def]  # stands for any feature code
         if any(item.fields.get("job_title") == BREAKS for item in profiles):
             raise KeyError("María García")
-        return compute_features(activities, profiles, *more)
+        return count_facts(activities, profiles, now)
 
-    monkeypatch.setattr(lead_reading, "compute_features", breaks)
+    monkeypatch.setattr(lead_reading, "count_facts", breaks)
 
 
 def titled(services: Services, at: datetime, **titles: str) -> None:
@@ -95,7 +95,7 @@ def test_a_fault_that_lets_nobody_through_is_no_leads_fault(
         raise ZeroDivisionError
 
     keep(services, *(profile(n, clock(), clock() + timedelta(1)) for n in range(1, 9)))
-    monkeypatch.setattr(lead_reading, "compute_features", breaks)
+    monkeypatch.setattr(lead_reading, "count_facts", breaks)
     monkeypatch.setattr(apart, "MOST_ALONE", 5)
     with pytest.raises(ZeroDivisionError):
         rescore_touched(services, clock())

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from app.domain.decay import engagement_steps, next_change, points_level
 from app.domain.engagement import EngagementRules, KindRule
+from app.domain.occurrences import runs_of
 from app.domain.records import IdentityKey, Occurrence
 from app.domain.scoring.lead_scores import LeadColumns, ModelRules, ScoredLead, score_by_model
 from app.domain.scoring.lead_table import lead_table
@@ -70,7 +71,7 @@ def held_of(histories: Sequence[Told]) -> Held:
     return Held(
         {number: list(_seen(one[0])) for number, one in enumerate(histories)},
         {number: list(_said(one[1])) for number, one in enumerate(histories)},
-        runs,
+        runs_of(runs),
     )
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from app.domain.features import FEATURES
+from app.domain.feature_table import FEATURES
 from app.domain.records import Features
 from app.domain.scoring.columns import Table
 from app.domain.scoring.lead_scores import ModelRules

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.engagement import Engagement
-from app.domain.features import FEATURES, is_number
+from app.domain.feature_table import FEATURES, is_number
 from app.domain.records import Features, Reason
 from app.domain.scoring.lead_scores import LeadColumns, ModelRules, ScoredLead, score_by_model
 from app.domain.scoring.lead_table import lead_table

@@ -185,6 +185,31 @@ def test_tree_shares_are_the_shapley_values_of_their_definition(
     )
 
 
+def ladder(steps: int) -> Trees:
+    """One tree that asks a column more on each step: its last leaves lie as deep as there are columns."""
+    inner = np.arange(2 * steps + 1) % 2 == 0
+    inner[-1] = False
+    nodes = np.arange(len(inner))
+    return Trees(
+        starts=np.array([0, len(inner)]),
+        column=np.where(inner, nodes // 2, 0),
+        threshold=np.where(inner, nodes / 40, 0.0),
+        missing_left=nodes % 4 == 0,
+        left=np.where(inner, nodes + 1, 0),
+        right=np.where(inner, nodes + 2, 0),
+        value=np.where(inner, 0.0, np.sin(nodes)),
+        cover=np.where(inner, 400.0 - 30 * (nodes // 2), 7.0 + nodes),
+    )
+
+
+@pytest.mark.parametrize("columns", [3, 8, 9, 12])
+def test_many_rows_get_the_shares_of_each_alone_to_the_bit(columns: int) -> None:
+    chance = np.random.default_rng(columns)
+    rows = np.where(chance.random((300, columns)) < 0.2, np.nan, chance.random((300, columns)))
+    tables = TreeShares(ladder(columns))
+    assert np.array_equal(tables.shares(rows), np.vstack([tables.shares(row[None, :]) for row in rows]))
+
+
 def test_trees_answer_as_scikit_learn_does() -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier
 

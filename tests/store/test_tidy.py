@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from app.config import Keep
 from app.domain.attendance import derive_activities
+from app.domain.occurrences import runs_of
 from app.domain.records import IdentityKey, Observation
 from app.store import facts, inbox, runs
 from app.store.cause import Cause
@@ -64,7 +65,7 @@ def test_joins_and_leaves_go_once_the_report_is_in_and_no_activity_changes(
 
         def activities() -> list[object]:
             found = facts.observations_of(conn, people)
-            return [derive_activities(found[person], {}, now) for person in people]
+            return [derive_activities(found[person], runs_of({}), now) for person in people]
 
         before = activities()
         assert clear_old(conn, DAYS, now)["webinar webhooks"] == 2

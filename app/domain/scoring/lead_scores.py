@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.domain.engagement import Engagement
-from app.domain.features import FeatureTable
+from app.domain.feature_table import FeatureTable
 from app.domain.records import BANDS, Features, FeatureValue, Reason, Score
 from app.domain.scoring.columns import Floats, Table
 from app.domain.scoring.levels import band_places, model_levels

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.domain.features import FEATURES, FeatureTable, is_number
+from app.domain.feature_table import FEATURES, FeatureTable, is_number
 from app.domain.records import Features, FeatureValue
 from app.domain.scoring.columns import Cells, Table
 

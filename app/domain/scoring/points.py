@@ -11,7 +11,8 @@ from math import exp, floor, isfinite
 from typing import Literal
 
 from app.domain.engagement import Engagement, EngagementRules
-from app.domain.features import FEATURES, FeatureTable, fold, is_number
+from app.domain.feature_table import FEATURES, FeatureTable, is_number
+from app.domain.features import fold
 from app.domain.records import Features, FeatureValue, Reason, Score
 from app.domain.scoring.bands import Bands, Language, Wording, band_faults, band_of
 
