@@ -5,6 +5,7 @@ less far than it could: at a split that in the end moves nothing, the lead is lo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,23 +45,14 @@ def model_levels(
     if not places or all(isinstance(part, TreePart) for part in model.parts):
         return levels
 
-    def printed_at(engagement: Floats, among: Flags) -> tuple[Points, Points]:
-        moved = matrix[among]
-        moved[:, places] = engagement[:, None]
-        # Down to the next split each tree says what it says now: only curves are asked again.
-        told = [
-            margin[among] if isinstance(part, TreePart) else part.margin(moved)
-            for part, margin in zip(model.parts, margins, strict=True)
-        ]
-        probability = model.probability_by(told)
-        return scores_of(probability), band_places(probability, starts)
+    rows = _Rows(model, places, starts, matrix, margins)
+    everyone = np.ones(len(totals), np.bool_)
+    now = rows.printed_at(totals, everyone)
 
     def as_now(engagement: Floats, among: Flags) -> Flags:
-        found = printed_at(engagement, among)
+        found = rows.printed_at(engagement, among)
         return np.asarray((found[0] == now[0][among]) & (found[1] == now[1][among]))
 
-    everyone = np.ones(len(totals), np.bool_)
-    now = printed_at(totals, everyone)
     moves = ~as_now(np.nextafter(levels, np.inf), everyone)
     low, high = levels[moves], totals[moves]
     for _ in range(HALVINGS if moves.any() else 0):
@@ -69,6 +61,30 @@ def model_levels(
         low, high = np.where(same, low, middle), np.where(same, middle, high)
     levels[moves] = high
     return levels
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows with engagement in `places`, and the margin that each part of the model has of them now."""
+
+    model: TrainedModel
+    places: Sequence[int]
+    starts: Starts
+    matrix: Floats
+    margins: Sequence[Floats]
+
+    def printed_at(self, engagement: Floats, among: Flags) -> tuple[Points, Points]:
+        """Score and band of the rows `among` all with their engagement faded to this, not past a split: every
+        tree says there what it says now, so only curves are asked again.
+        """
+        moved = self.matrix[among]
+        moved[:, self.places] = engagement[:, None]
+        told = [
+            margin[among] if isinstance(part, TreePart) else part.margin(moved)
+            for part, margin in zip(self.model.parts, self.margins, strict=True)
+        ]
+        probability = self.model.probability_by(told)
+        return scores_of(probability), band_places(probability, self.starts)
 
 
 def band_places(probability: Floats, starts: Starts) -> Points:
