@@ -23,8 +23,8 @@ from connectors.http import PageLoopGuard
 CALLS_A_PULL = 400
 """A hundred seconds at four calls a second."""
 
-CONTACTS_A_PAGE = 10
-"""Contacts looked at between two cursors: about five seconds are lost at most."""
+CONTACTS_A_PAGE = 2
+"""Contacts looked at between two cursors: a second's work."""
 
 TURN = timedelta(minutes=5)
 """One turn of activities has one budget, however many pulls it is spread over; the next begins after this."""
