@@ -52,6 +52,7 @@ class ZoomSource:
         self._client = client
         self._hosts = tuple(hosts)
         self._listed: tuple[datetime, list[Run], LeftOut] | None = None
+        self._unready: set[str] = set()
 
     def check(self) -> list[Problem]:
         """A listing of one webinar of each host: address, credentials, hosts; then the token's scopes."""
@@ -87,6 +88,7 @@ class ZoomSource:
         if self._listed is None or self._listed[0] != now:
             left_out = LeftOut()
             self._listed = now, list_runs(self._client, self._hosts, now, left_out), left_out
+            self._unready.clear()
         return self._listed[1], self._listed[2]
 
     def _webinars(self, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Page:
@@ -136,18 +138,22 @@ class ZoomSource:
         left_out.tell()
 
     def _report(self, stream: str, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Iterator[Page]:
-        """One report that cannot be had keeps no other from being read; it is raised in the end."""
+        """One report that cannot be had keeps no other from being read; it is raised in the end. While the
+        participants of a run are not ready, its other reports are not asked for.
+        """
         problem: TryLater | None = None
         in_a_row, left_out = 0, LeftOut()
         waits = SURVEY_READINGS if stream == "surveys" else READINGS
         for run in runs:
-            if not is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now, waits):
+            is_wanted = is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now, waits)
+            if not is_wanted or run.uuid in self._unready:
                 continue
             try:
                 for records, lot in self._report_lots(stream, run, now):
                     in_a_row, read = 0, read | ({run.uuid: now} if lot.is_last else {})
                     yield Page(records, _cursor(read), run.uuid if lot.is_whole else "", now)
             except NotReady:
+                self._unready |= {run.uuid} if stream == "participants" else set()
                 read = read | ({run.uuid: now} if _never_comes(stream, run, now) else {})
             except TooOld:
                 read = read | {run.uuid: now}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from connectors.zoom import reports
 from connectors.zoom.pull import ZoomSource
 from connectors.zoom.scopes import SCOPES
 from tests.connectors.stand_in import Asked, Reply
-from tests.connectors.zoom.account import HELD, NOT_READY, NOW, OF_STREAM, Account, source, zoom
+from tests.connectors.zoom.account import HELD, NOT_READY, NOW, OF_STREAM, Account, meant, source, zoom
 from tests.contracts.pull_source import PullSourceContract
 
 
@@ -212,6 +213,21 @@ def test_a_report_that_is_not_ready_stops_no_other_and_is_read_later(stream):
     assert later
     assert {row["webinar_uuid"] for row in later} == {HELD}
     assert HELD in cursor["read"]
+
+
+def test_of_a_run_whose_participants_are_not_known_yet_no_other_report_is_asked_for_just_then():
+    with zoom(only(OF_STREAM["participants"], HELD, NOT_READY)) as (client, server):
+        source = ZoomSource(client)
+        for stream in ("participants", "polls", "questions", "surveys"):
+            list(source.pull(stream, None, NOW))
+            assert len([one for one in server.asked if _is_report_of(HELD, one.path)]) == 1
+        list(source.pull("polls", None, NOW + timedelta(minutes=10)))
+        assert len([one for one in server.asked if _is_report_of(HELD, one.path)]) == 2
+
+
+def _is_report_of(uuid: str, path: str) -> bool:
+    found = re.fullmatch("/v2/report/webinars/(.+)/[a-z]+", path)
+    return found is not None and meant(found[1]) == uuid
 
 
 def test_each_answer_to_a_survey_is_a_record_and_equal_ones_are_told_apart():
