@@ -92,7 +92,7 @@ def _compared(kind: str, truth: Truth, held: Facts) -> Compared:
 def held_facts(conn: sa.Connection, vendors: Vendors, people: People, truth: Truth) -> dict[str, Facts]:
     """The store's facts in the truth's words."""
     found: dict[str, Facts] = {kind: Counter() for kind in truth.facts}
-    begins = _beginnings(vendors.world.webinars)
+    begins = beginnings(vendors.world.webinars)
     zone = vendors.ga4.zone
     for row in conn.execute(ACTIVITIES):
         lead = people.lead_of.get(row.person_id, f"nobody {row.person_id}")
@@ -104,7 +104,7 @@ def held_facts(conn: sa.Connection, vendors: Vendors, people: People, truth: Tru
     return found
 
 
-def _beginnings(webinars: Iterable[Webinar]) -> dict[str, datetime]:
+def beginnings(webinars: Iterable[Webinar]) -> dict[str, datetime]:
     """When what goes by a name began. All of a series are announced by one name: it needs the day as well."""
     own = {uuid: webinar.starts_at for webinar in webinars for uuid, _ in webinar.runs}
     return own | {
