@@ -209,10 +209,26 @@ def test_a_report_that_is_not_ready_stops_no_other_and_is_read_later(stream):
     rows, cursor = payloads(only(OF_STREAM[stream], HELD, NOT_READY), stream)
     assert rows
     assert HELD not in cursor["read"]
-    later, cursor = payloads(Account(), stream, cursor, NOW + timedelta(minutes=5))
+    assert payloads(Account(), stream, cursor, NOW + timedelta(minutes=5))[0] == []
+    later, cursor = payloads(Account(), stream, cursor, NOW + timedelta(hours=17))
     assert later
     assert {row["webinar_uuid"] for row in later} == {HELD}
     assert HELD in cursor["read"]
+    assert "asked" not in cursor
+
+
+def test_a_report_that_does_not_come_is_asked_for_ever_more_seldom():
+    """By a pull every ten minutes of the three days after which a survey is given up."""
+    with zoom(only(OF_STREAM["surveys"], HELD, NOT_READY)) as (client, server):
+        made, cursor, times = ZoomSource(client), None, []
+        end = datetime.fromisoformat("2026-11-19T16:58:12+00:00")
+        for number in range(1, 6 * 24 * 3):
+            before = len(server.asked)
+            cursor = list(made.pull("surveys", cursor, end + timedelta(minutes=10 * number)))[-1].cursor
+            times += [number for one in server.asked[before:] if _is_report_of(HELD, one.path)]
+    assert times[:5] == [1, 2, 3, 4, 5], "in the first hour every time"
+    assert len(times) < 30
+    assert times[-1] > 6 * 24 * 2
 
 
 def test_of_a_run_whose_participants_are_not_known_yet_no_other_report_is_asked_for_just_then():
