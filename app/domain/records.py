@@ -36,13 +36,15 @@ class Page:
     `replaces` is the scope of which these records are all there is of their stream: its observations, of the
     kinds the mapping names, that they do not make are no longer true. "" where a page says nothing of what
     it leaves out. `as_of` is when it was asked for, where more may happen in that scope: what occurred
-    later stays.
+    later stays. `goes_on` is the source's word that another page follows and that the cursor has moved: who
+    has to stop here need not read that page to know it.
     """
 
     records: tuple[Record, ...]
     cursor: Mapping[str, Any]
     replaces: str = ""
     as_of: datetime | None = None
+    goes_on: bool = False
 
 
 class IdentityKey(NamedTuple):

@@ -32,8 +32,9 @@ def pages_ahead(pages: Iterator[Page], stop: Callable[[], bool]) -> Iterator[Ite
     """`pages` in their order and in lots: what has come while the lot before was stored or comes at once; one
     page where storing is quicker than the vendor, and where `stop` says so.
 
-    A failure of the source is raised behind the pages that it gave. When the block is left, the page that is
-    just being read is waited for and dropped: nobody calls the vendor afterwards.
+    When `stop` says so, nothing is asked for behind a page that goes on: it is the last, and none is read in
+    vain. A failure of the source is raised behind the pages that it gave. When the block is left, the page
+    that is just being read is waited for and dropped: nobody calls the vendor afterwards.
     """
     ready: SimpleQueue[Page | _Ended] = SimpleQueue()
     room, left = threading.Semaphore(AHEAD), threading.Event()
@@ -43,6 +44,8 @@ def pages_ahead(pages: Iterator[Page], stop: Callable[[], bool]) -> Iterator[Ite
         try:
             while room.acquire() and not left.is_set() and (page := next(pages, None)) is not None:
                 ready.put(page)
+                if page.goes_on and stop():
+                    break
         except BaseException as failure:  # noqa: BLE001  raised where the page was wanted
             ended = _Ended(failure)
         ready.put(ended)

@@ -116,18 +116,20 @@ def _pull_stream(
     services: Services, source: str, stream: str, run_id: int, now: datetime, stop: Callable[[], bool]
 ) -> tuple[int, bool]:
     """Records read, and whether the stream came to its end. It is left only where its cursor has moved on,
-    so that going on later is progress, and where more comes: what has ended is not begun again.
+    so that going on later is progress, and where more comes: what has ended is not begun again. Where the
+    source does not say that more comes, the next page is read to know it, and dropped.
     """
     with services.database.begin() as conn:
         after = cursors.read(conn, source, stream)
-    read, leaves = 0, False
+    read, leaves, goes_on = 0, False, False
     with pages_ahead(services.sources[source].pull(stream, after, now), stop) as lots:
         for pages in lots:
             if leaves:
                 return read, False
             read += _store_lot(services, source, stream, pages, run_id, now)
-            leaves = stop() and dict(pages[-1].cursor) != after
-    return read, True
+            goes_on = pages[-1].goes_on
+            leaves = not goes_on and stop() and dict(pages[-1].cursor) != after
+    return read, not goes_on
 
 
 def _store_lot(

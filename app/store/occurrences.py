@@ -12,8 +12,9 @@ from app.domain.records import Occurrence, Reference
 from app.store.encoding import as_json
 
 # Unknown never replaces known. Answers the identities of everybody seen in a run that changed, or in one of
-# the same webinar that day: how long somebody attended depends on when it began and ended, and which runs are
-# one occurrence on all of them.
+# the same webinar that day, or the day it was on before (a series is announced under one uuid, occurrence
+# after occurrence): how long somebody attended depends on when it began and ended, and which runs are one
+# occurrence on all of them.
 WRITE = sa.text("""
     WITH delivered AS (
         SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(
@@ -37,11 +38,16 @@ WRITE = sa.text("""
                coalesce(excluded.created_at, occurrence.created_at),
                coalesce(nullif(excluded.host_id, ''), occurrence.host_id))
         RETURNING source, uuid, webinar_id, starts_at
+    ), places AS (
+        SELECT source, webinar_id, starts_at FROM written
+        UNION
+        SELECT o.source, o.webinar_id, o.starts_at  -- as it was: the statement does not see what it writes
+        FROM written w JOIN occurrence o USING (source, uuid)
     ), near AS (
         SELECT source, uuid FROM written
         UNION
-        SELECT o.source, o.uuid FROM written w JOIN occurrence o USING (source, webinar_id)
-        WHERE o.starts_at BETWEEN w.starts_at - interval '1 day' AND w.starts_at + interval '1 day'
+        SELECT o.source, o.uuid FROM places p JOIN occurrence o USING (source, webinar_id)
+        WHERE o.starts_at BETWEEN p.starts_at - interval '1 day' AND p.starts_at + interval '1 day'
     )
     SELECT DISTINCT o.identity_id FROM near
     JOIN observation o ON o.scope = near.uuid AND o.scope <> '' AND o.source = near.source

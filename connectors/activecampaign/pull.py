@@ -23,8 +23,8 @@ from connectors.http import PageLoopGuard
 CALLS_A_PULL = 400
 """A hundred seconds at four calls a second."""
 
-CONTACTS_A_PAGE = 10
-"""Contacts looked at between two cursors: about five seconds are lost at most."""
+CONTACTS_A_PAGE = 2
+"""Contacts looked at between two cursors: a second's work."""
 
 TURN = timedelta(minutes=5)
 """One turn of activities has one budget, however many pulls it is spread over; the next begins after this."""
@@ -157,15 +157,14 @@ class ActiveCampaignSource:
 
     def _activities(self, after: Mapping[str, Any], now: datetime) -> Iterator[Page]:
         began, spent = _turn(after, now)
-        found: list[Record] = []
-        reached = _reached(from_cursor(after), began, spent, now)
-        for number, (seen, rotation, used) in enumerate(self._looks(from_cursor(after), now, spent), start=1):
+        rotation, found = from_cursor(after), list[Record]()
+        looks = self._looks(rotation, now, spent)
+        for number, (seen, rotation, spent) in enumerate(looks, start=1):
             found += self._shown(seen)
-            reached = _reached(rotation, began, used, now)
             if number % CONTACTS_A_PAGE == 0:
-                yield Page(tuple(found), reached)
+                yield Page(tuple(found), _reached(rotation, began, spent, now), goes_on=True)
                 found = []
-        yield Page(tuple(found), reached)
+        yield Page(tuple(found), _reached(rotation, began, spent, now))
 
     def _looks(
         self, rotation: Rotation, now: datetime, spent: int
@@ -193,15 +192,15 @@ class ActiveCampaignSource:
                     return
                 contact_id = str(row.get("id"))
                 known = rotation.active.get(contact_id)
-                if known is None or known.looked_at != now:
+                if known is None or known.looked_at < (rotation.round_began or now):
                     seen, rotation = self._look(contact_id, rotation, now)
                     spent += seen.calls
                 else:
                     seen = ContactActivities(0, None, ())
                 rotation = rotation.at(contact_id, now)
                 yield seen, rotation, spent
-            if last:
-                yield ContactActivities(0, None, ()), rotation.round_over(now), spent
+            if last:  # the next round is for the next turn, however little this one has cost
+                yield ContactActivities(0, None, ()), rotation.round_over(now), self._budget
                 return
 
     def _look(self, contact_id: str, rotation: Rotation, now: datetime) -> tuple[ContactActivities, Rotation]:

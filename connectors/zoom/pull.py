@@ -1,7 +1,8 @@
 """Zoom as a source that is asked: webinars, registrants, and the four reports of a run.
 
 The cursor of every stream is {"read": {key: time of the last reading}}, the key a run's uuid, for registrants
-a webinar's id. Something read before its report was complete is read again; a key older than a year goes.
+a webinar's id. Something read before its report was complete is read again; a key older than a year goes. Of
+reports it says as well when one that was not ready was asked for: {"asked": {key: that time}}.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from connectors.zoom.runs import (
     YEAR,
     LeftOut,
     Run,
+    asks_again,
     host_problem,
     is_due,
     list_runs,
@@ -52,6 +54,7 @@ class ZoomSource:
         self._client = client
         self._hosts = tuple(hosts)
         self._listed: tuple[datetime, list[Run], LeftOut] | None = None
+        self._unready: set[str] = set()
 
     def check(self) -> list[Problem]:
         """A listing of one webinar of each host: address, credentials, hosts; then the token's scopes."""
@@ -80,13 +83,14 @@ class ZoomSource:
             began = (after or {}).get("began")
             yield from self._registrants(runs, read, now, datetime.fromisoformat(began) if began else None)
         elif stream != "surveys" or may_read_surveys(self._client.scopes):
-            yield from self._report(stream, runs, read, now)
+            yield from self._report(stream, runs, read, _recent(after, now, "asked"), now)
 
     def _runs(self, now: datetime) -> tuple[list[Run], LeftOut]:
         """Listed once for all streams that are pulled at one moment, and what could not be."""
         if self._listed is None or self._listed[0] != now:
             left_out = LeftOut()
             self._listed = now, list_runs(self._client, self._hosts, now, left_out), left_out
+            self._unready.clear()
         return self._listed[1], self._listed[2]
 
     def _webinars(self, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Page:
@@ -135,19 +139,24 @@ class ZoomSource:
         yield Page((), _cursor(read))
         left_out.tell()
 
-    def _report(self, stream: str, runs: Sequence[Run], read: ReadTimes, now: datetime) -> Iterator[Page]:
+    def _report(
+        self, stream: str, runs: Sequence[Run], read: ReadTimes, asked: ReadTimes, now: datetime
+    ) -> Iterator[Page]:
         """One report that cannot be had keeps no other from being read; it is raised in the end."""
         problem: TryLater | None = None
         in_a_row, left_out = 0, LeftOut()
         waits = SURVEY_READINGS if stream == "surveys" else READINGS
         for run in runs:
-            if not is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now, waits):
+            is_wanted = is_due(run.planned_end, run.is_over(now), read.get(run.uuid), now, waits)
+            if not is_wanted or not self._may_be_ready(stream, run, asked.get(run.uuid), now):
                 continue
             try:
                 for records, lot in self._report_lots(stream, run, now):
                     in_a_row, read = 0, read | ({run.uuid: now} if lot.is_last else {})
-                    yield Page(records, _cursor(read), run.uuid if lot.is_whole else "", now)
+                    yield Page(records, _cursor(read, asked), run.uuid if lot.is_whole else "", now)
             except NotReady:
+                self._unready |= {run.uuid} if stream == "participants" else set()
+                asked = asked | {run.uuid: now}
                 read = read | ({run.uuid: now} if _never_comes(stream, run, now) else {})
             except TooOld:
                 read = read | {run.uuid: now}
@@ -157,11 +166,20 @@ class ZoomSource:
                 problem, in_a_row = problem or reason, in_a_row + 1
                 if in_a_row == FAILURES:
                     break
-        yield Page((), _cursor(read))
+        yield Page((), _cursor(read, asked))
         if problem:
             alone = in_a_row < FAILURES
             raise PartlyRead(str(problem), problem.after) if alone else problem
         left_out.tell()
+
+    def _may_be_ready(self, stream: str, run: Run, asked_at: datetime | None, now: datetime) -> bool:
+        """Not while it was asked for in vain lately; nor at a moment when the run's participants, which are
+        the first to be known of it, are not.
+        """
+        if not asks_again(run.planned_end, asked_at, now):
+            self._unready |= {run.uuid} if stream == "participants" else set()
+            return False
+        return run.uuid not in self._unready
 
     def _report_lots(self, stream: str, run: Run, now: datetime) -> Iterator[tuple[tuple[Record, ...], Lot]]:
         attendees: set[str] = set()
@@ -173,13 +191,15 @@ class ZoomSource:
             yield tuple(records), lot
 
 
-def _recent(after: Mapping[str, Any] | None, now: datetime) -> ReadTimes:
-    times = {key: datetime.fromisoformat(text) for key, text in (after or {}).get("read", {}).items()}
+def _recent(after: Mapping[str, Any] | None, now: datetime, kind: str = "read") -> ReadTimes:
+    times = {key: datetime.fromisoformat(text) for key, text in (after or {}).get(kind, {}).items()}
     return {key: read_at for key, read_at in times.items() if read_at >= now - YEAR}
 
 
-def _cursor(read: ReadTimes) -> Mapping[str, Any]:
-    return {"read": {key: read_at.isoformat() for key, read_at in read.items()}}
+def _cursor(read: ReadTimes, asked: ReadTimes | None = None) -> Mapping[str, Any]:
+    in_vain = {key: at.isoformat() for key, at in (asked or {}).items() if key not in read}
+    told = {"read": {key: read_at.isoformat() for key, read_at in read.items()}}
+    return told | ({"asked": in_vain} if in_vain else {})
 
 
 def _never_comes(stream: str, run: Run, now: datetime) -> bool:

@@ -163,6 +163,15 @@ def is_due(
     return any(read_at < end + wait <= now for wait in waits)
 
 
+def asks_again(end: datetime | None, asked_at: datetime | None, now: datetime) -> bool:
+    """Is a report that was not ready at `asked_at` worth asking for?
+
+    When a quarter more time has passed since `end`. Most webinars have no survey, and Zoom does not say
+    which.
+    """
+    return end is None or asked_at is None or now - asked_at >= (asked_at - end) / 4
+
+
 def moment(text: Any) -> datetime | None:
     """A Zoom time, in any of its forms, as UTC; None where it is missing or unreadable."""
     try:

@@ -67,9 +67,16 @@ class PullSourceContract:
     def test_stopping_after_any_page_loses_nothing(self, source: PullSource):
         for stream in source.streams:
             pages = self.pull(source, stream)
-            for stop in range(1, len(pages)):
+            for stop in range(1, len(pages), 1 + len(pages) // 12):
                 rest = self.pull(source, stream, pages[stop - 1].cursor)
                 assert _texts(pages[:stop]) | _texts(rest) == _texts(pages), (stream, stop)
+
+    def test_a_page_that_goes_on_moves_its_cursor_and_is_never_the_last(self, source: PullSource):
+        for stream in source.streams:
+            pages = self.pull(source, stream)
+            assert not pages[-1].goes_on, stream
+            before = [None, *(page.cursor for page in pages)]
+            assert all(page.cursor != told for page, told in zip(pages, before, strict=False) if page.goes_on)
 
     def test_a_cursor_once_yielded_is_not_changed_by_later_pages(self, source: PullSource):
         for stream in source.streams:

@@ -8,6 +8,7 @@ import logging
 import shutil
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict
 
 from app.config import Schedule
@@ -50,7 +51,7 @@ def main() -> int:
             tell_calls(ending) if asked.day else tell(story, ending)
         engine.dispose()
     say(f"\n{time.monotonic() - began:.0f} s")
-    _write(ending)
+    _write(ending, story)
     return 0 if (has_good_calls(ending) if asked.day else is_good(ending)) else 1
 
 
@@ -81,12 +82,22 @@ def tell(story: Month, ending: Ending) -> None:
     say("Post: " + ", ".join(f"{number} {name}" for name, number in sorted(story.post.tally.items())))
     away = f"{story.outage.vendor} was down on day {story.outage.day}"
     say(f"   {len(story.post.lost)} deliveries lost for good; {away}")
+    for vendor, what, number in lost_deliveries(story):
+        say(f"      {number} {vendor} {what}")
     split, mixed = len(ending.people.split), len(ending.people.mixed)
     say(f"People: {split} leads are several persons, {mixed} persons are several leads")
     tell_calls(ending)
     say("Webinars:")
     for webinar, came in zip(ending.webinars, ending.attendees, strict=False):
         say(f"   {webinar.run.starts_at:%Y-%m-%d} {webinar} (truly {came})")
+
+
+def lost_deliveries(story: Month) -> list[tuple[str, str, int]]:
+    """What nobody was ever told of: the vendor, Zoom's event or the mail act, how many."""
+    found = Counter(
+        (vendor, event.name if vendor == "zoom" else event.act) for vendor, event in story.post.lost
+    )
+    return [(vendor, what, number) for (vendor, what), number in sorted(found.items())]
 
 
 def tell_calls(ending: Ending) -> None:
@@ -113,9 +124,10 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def _write(ending: Ending) -> None:
+def _write(ending: Ending, story: Month) -> None:
     told = {
         "compared": [asdict(one) for one in ending.compared],
+        "lost": lost_deliveries(story),
         "days": [asdict(one) for one in ending.days],
         "webinars": [str(one) for one in ending.webinars],
         "unused_scopes": ending.unused_scopes,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from tests.month.people import People, kept, people_of
 from tests.month.stage import Vendors
 from tests.month.truth import Facts, Key, Truth
+from tests.sandbox.cast import Webinar
 
 ACTIVITIES = sa.text("""
     SELECT person_id, kind, fact_key, occurred_at, quantity, attributes FROM activity
@@ -90,7 +92,7 @@ def _compared(kind: str, truth: Truth, held: Facts) -> Compared:
 def held_facts(conn: sa.Connection, vendors: Vendors, people: People, truth: Truth) -> dict[str, Facts]:
     """The store's facts in the truth's words."""
     found: dict[str, Facts] = {kind: Counter() for kind in truth.facts}
-    begins = {uuid: webinar.starts_at for webinar in vendors.world.webinars for uuid, _ in webinar.runs}
+    begins = beginnings(vendors.world.webinars)
     zone = vendors.ga4.zone
     for row in conn.execute(ACTIVITIES):
         lead = people.lead_of.get(row.person_id, f"nobody {row.person_id}")
@@ -102,9 +104,21 @@ def held_facts(conn: sa.Connection, vendors: Vendors, people: People, truth: Tru
     return found
 
 
+def beginnings(webinars: Iterable[Webinar]) -> dict[str, datetime]:
+    """When what goes by a name began. All of a series are announced by one name: it needs the day as well."""
+    own = {uuid: webinar.starts_at for webinar in webinars for uuid, _ in webinar.runs}
+    return own | {
+        f"{webinar.series_uuid} {webinar.starts_at:%Y-%m-%d}": webinar.starts_at
+        for webinar in webinars
+        if webinar.series_uuid
+    }
+
+
 def _told(row: Any, lead: str, begins: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, Key, int]:
     if row.kind == "webinar_attendance":
-        return "attendance", (lead, begins.get(row.fact_key, row.fact_key)), round(row.quantity * 60)
+        day = f"{row.fact_key} {row.occurred_at:%Y-%m-%d}"
+        began = begins.get(row.fact_key) or begins.get(day) or row.fact_key
+        return "attendance", (lead, began), round(row.quantity * 60)
     if row.kind == "webinar_registration":
         return "registration", (lead, row.fact_key), 1
     if row.kind in COUNTED:

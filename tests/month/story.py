@@ -14,12 +14,14 @@ from app.domain.errors import SaviaError
 from app.pipeline import steps
 from app.pipeline.absorb import absorb, reread_contacts
 from app.pipeline.apply import apply_plan, writing
+from app.pipeline.pull import pull_source
 from app.pipeline.understand import rescore_touched
 from app.pipeline.write_back import show_plan
 from app.services import Services
 from app.store import cursors
 from app.web import create_app
-from connectors.activecampaign.rotation import from_cursor
+from connectors.activecampaign.pull import TURN
+from connectors.activecampaign.rotation import Rotation, from_cursor
 from tests.month.post import Post
 from tests.month.stage import StoryClock, Vendors, living, make_vendors, serving
 
@@ -61,7 +63,6 @@ class Month:
         """From the first sync to the last reconciliation."""
         self.live_until(self.vendors.ends + SETTLING)
         self._go_round()
-        self._understand()
         self._day_over()
 
     def live_until(self, ends: datetime) -> None:
@@ -140,16 +141,29 @@ class Month:
         self.say(f"day {len(self.days)}: {calls.total()} calls, it is {self.clock.now:%Y-%m-%d %H:%M}")
 
     def _go_round(self) -> None:
-        """Until everybody's mail activities were looked at after the month's end."""
+        """Until everybody's mail activities were looked at after the month's end: turn after turn of these
+        alone, since nothing else happens any more.
+        """
         self._write()
-        while not self._looked_at_everybody():
-            self.clock.move(minutes=10)
-            self._sync()
+        self._sync()
+        began, place = self.clock(), self._rotation().after_id
+        while not _is_round(self._rotation(), began, place):
+            now = self.clock()
+            pull_source(self.services, "activecampaign", now, streams=("activities",))
+            self.clock.now = max(self.clock.now, now + TURN)
+        self._sync()
 
-    def _looked_at_everybody(self) -> bool:
+    def _rotation(self) -> Rotation:
         with self.services.database.connect() as conn:
-            rotation = from_cursor(cursors.read(conn, "activecampaign", "activities"))
-        return rotation.whole_round is not None and rotation.whole_round >= self.vendors.ends
+            return from_cursor(cursors.read(conn, "activecampaign", "activities"))
+
+
+def _is_round(rotation: Rotation, began: datetime, place: str) -> bool:
+    """Has the rotation come back to `place`, where it stood when it `began`?"""
+    if rotation.whole_round is not None and rotation.whole_round >= began:
+        return True
+    comes_again = rotation.round_began is not None and rotation.round_began >= began
+    return comes_again and int(rotation.after_id or 0) >= int(place or 0)
 
 
 @contextmanager

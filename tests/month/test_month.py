@@ -8,10 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.month.__main__ import has_good_calls, is_good
-from tests.month.compare import compare
+from tests.month.compare import beginnings, compare
 from tests.month.figures import Ending, ending_of
 from tests.month.story import BEGINS, DAY, Month, month
 from tests.month.truth import truth_of
+from tests.sandbox.month_world import make_month
 
 ONE = "(SELECT ctid FROM activity WHERE kind = '{}' ORDER BY person_id LIMIT 1)"
 SABOTAGE = {
@@ -64,6 +65,17 @@ SABOTAGE = {
         {"deal": (0, 0, 1)},
     ),
 }
+
+
+def test_an_attendance_goes_by_any_run_or_by_the_name_and_day_of_its_series() -> None:
+    """Savia names it after the run that began first, and an announced one may begin with the one held."""
+    webinars = make_month(7, 80, 6, BEGINS).webinars
+    begins = beginnings(webinars)
+    for webinar in webinars:
+        assert {begins[uuid] for uuid, _ in webinar.runs} == {webinar.starts_at}
+        if webinar.series_uuid:
+            assert begins[f"{webinar.series_uuid} {webinar.starts_at:%Y-%m-%d}"] == webinar.starts_at
+    assert len({one.series_uuid for one in webinars}) == 2, "one series, and those that are of none"
 
 
 @pytest.fixture

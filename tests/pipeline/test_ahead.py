@@ -18,13 +18,13 @@ from app.pipeline.ahead import AHEAD, in_few, pages_ahead
 class Vendor:
     """So many numbered pages, then the failure if there is one. `asked` counts how often it was called."""
 
-    def __init__(self, pages: int, failure: BaseException | None = None) -> None:
-        self.pages, self.failure, self.asked = pages, failure, 0
+    def __init__(self, pages: int, failure: BaseException | None = None, says_more: bool = False) -> None:
+        self.pages, self.failure, self.asked, self.says_more = pages, failure, 0, says_more
 
     def listing(self) -> Iterator[Page]:
         for number in range(self.pages):
             self.asked += 1
-            yield Page((), {"page": number})
+            yield Page((), {"page": number}, goes_on=self.says_more and number + 1 < self.pages)
         if self.failure is not None:
             self.asked += 1
             raise self.failure
@@ -64,6 +64,17 @@ def test_whoever_leaves_early_has_read_a_few_pages_in_vain_and_no_more(pages, ta
 def test_told_to_stop_it_gives_one_page_at_a_time() -> None:
     with pages_ahead(Vendor(7).listing(), stop=lambda: True) as lots:
         assert [numbers(lot) for lot in lots] == [[number] for number in range(7)]
+
+
+@given(st.integers(1, 20), st.integers(0, 20))
+def test_told_to_stop_it_asks_for_nothing_behind_a_page_that_goes_on(pages, until) -> None:
+    vendor = Vendor(pages, says_more=True)
+    read: list[int] = []
+    with pages_ahead(vendor.listing(), stop=lambda: vendor.asked > until) as lots:
+        for lot in lots:
+            read += numbers(lot)
+    assert read == list(range(min(pages, until + 1)))
+    assert vendor.asked == len(read), "none in vain"
 
 
 def test_pages_that_came_meanwhile_are_one_lot() -> None:

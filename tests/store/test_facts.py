@@ -218,6 +218,19 @@ def test_a_run_before_or_after_it_that_day_touches_them_too(database: sa.Engine,
         assert facts.occurrences_of(conn, ["again=="]).keys() == {"again==", "run==", "week"}
 
 
+def test_a_series_announced_for_its_next_day_touches_those_of_the_day_it_was_on(
+    database: sa.Engine, now: datetime
+) -> None:
+    """It goes by one uuid: until then they were in the occurrence that it announced."""
+    with database.begin() as conn:
+        (person,) = store(conn, now, seen("k1", scope="run=="))
+        store(conn, now, Occurrence("zoom", "run==", "w1", "Topic", T0 + timedelta(minutes=3)))
+        store(conn, now, Occurrence("zoom", "series", "w1", "Topic", T0))
+        later = Occurrence("zoom", "series", "w1", "Topic", T0 + timedelta(days=7))
+        assert store(conn, now, later) == {person}
+        assert store(conn, now, later) == set()
+
+
 def deal(minute: int = 0, *, won: bool = False, contacts: tuple[str, ...] = ("7",)) -> Deal:
     at = T0 + timedelta(minutes=minute)
     return Deal("hubspot", "d1", contacts, "default", "won" if won else "new", 10.5, won, won, T0, None, at)

@@ -8,16 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from app.domain.errors import NotForUs
 from app.domain.ports import PullSource
 from app.domain.records import Page, Record
+from app.pipeline.pull import pull_source
 from connectors.activecampaign.belongings import joined
 from connectors.activecampaign.pull import ActiveCampaignSource
-from connectors.activecampaign.rotation import MOST_ACTIVE, Rotation, from_cursor
+from connectors.activecampaign.rotation import MOST_ACTIVE, Active, Rotation, from_cursor
 from tests.connectors.activecampaign.desk import NOW, Desk, full_page, instant_client, open_desk
 from tests.connectors.stand_in import Reply, StandIn
 from tests.contracts.pull_source import PullSourceContract
+from tests.line import Moment, services_of
 from tests.sandbox.activecampaign.rows import ZONE
 
 
@@ -135,6 +138,25 @@ def test_a_turn_spread_over_several_pulls_ends_when_its_budget_is_spent(desk: De
         cursor = page.cursor
     assert sum(desk.account.request_counts.values()) <= 26
     assert _all(source, NOW + timedelta(minutes=6), cursor)[-1].cursor["after_id"] != cursor["after_id"]
+
+
+def test_a_turn_spread_over_many_steps_makes_no_call_twice(desk: Desk, database: sa.Engine):
+    services = services_of(database, Moment(NOW), sources={"activecampaign": desk.source()})
+    steps, ended = 0, []
+    while not ended:
+        now = NOW + timedelta(seconds=steps)
+        _, ended = pull_source(services, "activecampaign", now, streams=["activities"], stop=lambda: True)
+        steps += 1
+    assert steps > 10
+    assert _looked_at(desk) == len(desk.account.leads)
+
+
+def test_the_round_passes_by_whoever_was_looked_at_since_it_began(desk: Desk):
+    now = NOW + timedelta(minutes=25)
+    recent = {str(one): Active(NOW, NOW + timedelta(minutes=5)) for one in list(desk.account.leads)[5:9]}
+    cursor = Rotation(recent, round_began=NOW).to_cursor(now)
+    assert _all(desk.source(), now, cursor)[-1].cursor["freshness"]["everybody"] == NOW.isoformat()
+    assert _looked_at(desk) == len(desk.account.leads) - len(recent)
 
 
 def test_freshness_is_told_only_when_everybody_has_had_their_turn(desk: Desk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from connectors.zoom import reports
 from connectors.zoom.pull import ZoomSource
 from connectors.zoom.scopes import SCOPES
 from tests.connectors.stand_in import Asked, Reply
-from tests.connectors.zoom.account import HELD, NOT_READY, NOW, OF_STREAM, Account, source, zoom
+from tests.connectors.zoom.account import HELD, NOT_READY, NOW, OF_STREAM, Account, meant, source, zoom
 from tests.contracts.pull_source import PullSourceContract
 
 
@@ -208,10 +209,41 @@ def test_a_report_that_is_not_ready_stops_no_other_and_is_read_later(stream):
     rows, cursor = payloads(only(OF_STREAM[stream], HELD, NOT_READY), stream)
     assert rows
     assert HELD not in cursor["read"]
-    later, cursor = payloads(Account(), stream, cursor, NOW + timedelta(minutes=5))
+    assert payloads(Account(), stream, cursor, NOW + timedelta(minutes=5))[0] == []
+    later, cursor = payloads(Account(), stream, cursor, NOW + timedelta(hours=17))
     assert later
     assert {row["webinar_uuid"] for row in later} == {HELD}
     assert HELD in cursor["read"]
+    assert "asked" not in cursor
+
+
+def test_a_report_that_does_not_come_is_asked_for_ever_more_seldom():
+    """By a pull every ten minutes of the three days after which a survey is given up."""
+    with zoom(only(OF_STREAM["surveys"], HELD, NOT_READY)) as (client, server):
+        made, cursor, times = ZoomSource(client), None, []
+        end = datetime.fromisoformat("2026-11-19T16:58:12+00:00")
+        for number in range(1, 6 * 24 * 3):
+            before = len(server.asked)
+            cursor = list(made.pull("surveys", cursor, end + timedelta(minutes=10 * number)))[-1].cursor
+            times += [number for one in server.asked[before:] if _is_report_of(HELD, one.path)]
+    assert times[:5] == [1, 2, 3, 4, 5], "in the first hour every time"
+    assert len(times) < 30
+    assert times[-1] > 6 * 24 * 2
+
+
+def test_of_a_run_whose_participants_are_not_known_yet_no_other_report_is_asked_for_just_then():
+    with zoom(only(OF_STREAM["participants"], HELD, NOT_READY)) as (client, server):
+        source = ZoomSource(client)
+        for stream in ("participants", "polls", "questions", "surveys"):
+            list(source.pull(stream, None, NOW))
+            assert len([one for one in server.asked if _is_report_of(HELD, one.path)]) == 1
+        list(source.pull("polls", None, NOW + timedelta(minutes=10)))
+        assert len([one for one in server.asked if _is_report_of(HELD, one.path)]) == 2
+
+
+def _is_report_of(uuid: str, path: str) -> bool:
+    found = re.fullmatch("/v2/report/webinars/(.+)/[a-z]+", path)
+    return found is not None and meant(found[1]) == uuid
 
 
 def test_each_answer_to_a_survey_is_a_record_and_equal_ones_are_told_apart():
