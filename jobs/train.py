@@ -16,6 +16,7 @@ from app.pipeline.learn import Learnt, learn_from_store
 from app.table_dialect import WINDOWS
 from app.table_files import ReadFile, read_file, read_kinds
 from app.wiring import open_services
+from jobs.band_limits import band_limits
 from jobs.console import Console
 
 NAME = "train"
@@ -98,6 +99,7 @@ def _from_file(args: argparse.Namespace, console: Console) -> int:
         accepted=tuple(args.accept),
         kinds=read_kinds(args.mapping) if args.mapping else {},
         seed=args.seed,
+        bands=band_limits(os.environ),
     )
     source = read_file(args.history)
     training = train(source.table, options, console.progress)
@@ -205,14 +207,16 @@ def _tell_model(report: Any, console: Console) -> None:
             f"  NO BETTER than telling everybody {report['base_rate']:.1%} (log loss "
             f"{report['log_loss_of_rate']:.4f}): what these columns say does not help, do not sort by it"
         )
+    starts = report["band_starts"]
     for band in report["bands"]:
         console.line(
-            f"  {band['band']}: {band['rows']} rows, {band['converted']:.1%} converted, "
-            f"lift {band['lift']:.2f}"
+            f"  {band['band']} (from {100 * starts[band['band']]:g}): {band['rows']} rows, "
+            f"{band['converted']:.1%} converted, lift {band['lift']:.2f}"
         )
     if report["empty_hot"]:
         console.line(
-            f"  No lead reaches 80 (the highest is {100 * report['highest_probability']:.0f}): the hot band "
+            f"  No lead reaches {100 * report['band_starts']['hot']:.0f} "
+            f"(the highest is {100 * report['highest_probability']:.0f}): the hot band "
             "stays empty. Choose bands by capacity instead, for example the 50 best a week."
         )
     if shift := report.get("base_rate_shift"):
