@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--outcome", metavar="COLUMN", help="who converted, with --history")
     parser.add_argument("--positive", metavar="VALUE", help="the outcome's value that means a conversion")
     parser.add_argument("--time", metavar="COLUMN", help="when the lead came in: judge forward in time")
+    parser.add_argument(
+        "--horizon",
+        type=_days,
+        metavar="DAYS",
+        help="with --time: leave out leads that came in less than this before the file's newest day",
+    )
     parser.add_argument("--id", action="append", default=[], metavar="COLUMN", help="a name, not a feature")
     parser.add_argument("--exclude", action="extend", nargs="+", default=[], metavar="COLUMN")
     parser.add_argument(
@@ -45,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, default=MODEL_FILE, metavar="FILE")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="report as JSON")
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 1:
+        raise ValueError
+    return days
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -100,6 +113,7 @@ def _from_file(args: argparse.Namespace, console: Console) -> int:
         kinds=read_kinds(args.mapping) if args.mapping else {},
         seed=args.seed,
         bands=band_limits(os.environ),
+        horizon_days=args.horizon,
     )
     source = read_file(args.history)
     training = train(source.table, options, console.progress)
@@ -109,7 +123,14 @@ def _from_file(args: argparse.Namespace, console: Console) -> int:
     if training.model is None and args.model.exists():
         told.append(_stays(args.model))
     if console.as_json:
-        console.report({**_report(training), "history": args.history.name, "warnings": told})
+        console.report(
+            {
+                **_report(training),
+                "history": args.history.name,
+                "horizon_days": args.horizon,
+                "warnings": told,
+            }
+        )
     else:
         for line in told:
             console.line(line)
@@ -168,7 +189,10 @@ def _tell(training: Training, options: TrainingOptions, model: Path, console: Co
     rate = training.conversions / training.rows
     console.line(f"{training.rows} rows, {training.conversions} conversions ({rate:.1%})")
     if training.left_out:
-        console.line(f"{training.left_out} rows left out: their outcome is not known yet")
+        known = f", or not {options.horizon_days} days old" if options.horizon_days else ""
+        console.line(f"{training.left_out} rows left out: their outcome is not known yet{known}")
+    elif options.time and options.horizon_days is None:
+        console.line("Every row counts, however young: --horizon DAYS leaves out those not known yet")
     _tell_columns(training, options, console)
     for finding in training.verdict.refused:
         console.line(f"REFUSED {finding.column}: {finding.reason} (--accept to learn from it all the same)")

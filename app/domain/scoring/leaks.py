@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from app.domain.scoring.columns import Floats
 from app.domain.scoring.folds import shuffled_folds
 from app.domain.scoring.learners import Learner
-from app.domain.scoring.metrics import auc, auc_error
+from app.domain.scoring.metrics import auc
+from app.domain.scoring.ranking import auc_error
 from app.domain.scoring.selection import margins_apart
 from app.domain.scoring.vocabulary import Vocabulary
 

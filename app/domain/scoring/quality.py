@@ -12,8 +12,9 @@ from app.domain.scoring.calibration import Split, sigmoid
 from app.domain.scoring.columns import Floats
 from app.domain.scoring.drift import base_rate_shift
 from app.domain.scoring.levels import bands_of
-from app.domain.scoring.metrics import auc, auc_error, by_band, log_loss, measure, reliability
+from app.domain.scoring.metrics import auc, log_loss, measure, reliability
 from app.domain.scoring.model import TrainedModel
+from app.domain.scoring.ranking import auc_interval, by_band
 from app.domain.scoring.receipt import settled
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, Choice
 from app.domain.standing import STEPS, BandLimits, Spread
@@ -50,7 +51,7 @@ def quality_report(
         "judged": "forward in time" if len(held) < len(converted) else "shuffled folds",
         "metrics": figures,
         "log_loss_of_rate": log_loss(truth, np.full(len(truth), truth.mean())),
-        "interval": auc_interval(figures["auc"], truth),
+        "interval": auc_interval(figures["auc"], float(truth.sum()), float((1 - truth).sum())),
         "rate_interval": rate_interval(truth),
         "wide": bool(min(converted.sum(), (1 - converted).sum()) <= FULL_CHOICE_CONVERSIONS),
         "contest": choice.contest,
@@ -74,13 +75,6 @@ def spread_of(probability: Floats) -> Spread:
     """How many rows stand where."""
     steps, rows = np.unique(np.floor(probability * STEPS + 1e-9).astype(int), return_counts=True)
     return Spread(dict(zip(steps.tolist(), rows.tolist(), strict=True)))
-
-
-def auc_interval(area: float, converted: Floats) -> dict[str, float]:
-    """The 95 % interval of the AUC."""
-    hits = float(converted.sum())
-    error = 1.96 * auc_error(area, hits, len(converted) - hits)
-    return {"low": max(0.0, area - error), "high": min(1.0, area + error)}
 
 
 def rate_interval(converted: Floats) -> dict[str, float]:

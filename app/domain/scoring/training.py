@@ -22,7 +22,7 @@ from app.domain.scoring.folds import forward_calibration, forward_folds, shuffle
 from app.domain.scoring.kinds import infer_columns
 from app.domain.scoring.leaks import Evidence, Verdict, find_leaks
 from app.domain.scoring.model import TrainedModel
-from app.domain.scoring.outcome import Outcome, read_outcome
+from app.domain.scoring.outcome import Outcome, read_outcome, within_horizon
 from app.domain.scoring.quality import quality_report
 from app.domain.scoring.receipt import settled
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, choose, learners_for
@@ -34,8 +34,8 @@ FEWEST_FORWARD_FOLDS = 3
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What the operator says: outcome's conversion value, time and id columns, columns out or in, kinds; and
-    where the bands begin that the report counts.
+    """What the operator says: outcome's conversion value, time and id columns, columns out or in, kinds;
+    where the bands begin that the report counts; after how many days an outcome is known (None: it is).
     """
 
     outcome: str
@@ -47,6 +47,7 @@ class TrainingOptions:
     kinds: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     bands: BandLimits = SEED_BANDS
+    horizon_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def train(table: Table, options: TrainingOptions, progress: Callable[[str], None
 def _train(table: Table, options: TrainingOptions, progress: Callable[[str], None]) -> Training:
     _check_names(table, options)
     outcome = read_outcome(table, options.outcome, options.positive)
+    if options.horizon_days is not None:
+        outcome = within_horizon(outcome, _days_entered(table, options), options.horizon_days)
     history = _read_history(table, outcome, options)
     if not history.vocabulary.columns:
         raise BadConfig([Fault("--history", "columns", "none is left to learn from")])
@@ -204,6 +207,16 @@ def _read_time(column: Column, table: Table) -> Floats:
         message = "cannot be read as dates or numbers: name another column or set its kind in the mapping"
         raise BadConfig([Fault("--time", column.name, message)])
     return time
+
+
+def _days_entered(table: Table, options: TrainingOptions) -> Floats:
+    """The day each row came in. Raises BadConfig where no column tells it."""
+    columns = infer_columns(table, options.kinds)
+    time = next((column for column in columns if column.name == options.time), None)
+    if time is None or time.kind != "date":
+        message = "needs --time with a column of dates: days are counted from when a lead came in"
+        raise BadConfig([Fault("--horizon", str(options.horizon_days), message)])
+    return _read_time(time, table)
 
 
 def _evidence(history: History, seed: int) -> Evidence:
