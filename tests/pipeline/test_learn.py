@@ -160,7 +160,8 @@ def test_a_challenger_must_beat_the_champion_on_enough_new_outcomes() -> None:
     assert not against_model("model 1", converted, good, good).won
     assert not against_model("model 1", converted[:10], good[:10], bad[:10]).won
     right = np.arange(40) % 8 < 5
-    lucky = np.where(right == (converted > 0), 0.8, 0.25)
+    toward = np.where(right, 0.8, 0.25)
+    lucky = np.where(converted > 0, toward, 1 - toward)
     found = against_model("model 1", converted, lucky, bad)
     assert found.challenger["log_loss"] < found.champion["log_loss"]
     assert not found.won  # by less than the standard error of the difference
