@@ -20,7 +20,8 @@ from app.domain.scoring.columns import Column, Floats, Table, filled, read_value
 from app.domain.scoring.drift import profile_of
 from app.domain.scoring.folds import forward_calibration, forward_folds, shuffled_folds
 from app.domain.scoring.kinds import infer_columns
-from app.domain.scoring.leaks import Evidence, Verdict, find_leaks
+from app.domain.scoring.leak_evidence import Evidence
+from app.domain.scoring.leaks import Verdict, find_leaks
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.outcome import Outcome, read_outcome, within_horizon
 from app.domain.scoring.quality import quality_report
