@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from app.domain.scoring.columns import Floats, Table
+from app.domain.scoring.levels import bands_of
 from app.domain.scoring.metrics import measure
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.model_file import from_bytes, to_bytes
-from app.domain.scoring.receipt import bands_of, scores_of
 from app.domain.scoring.training import Training, TrainingOptions, train
+from app.domain.standing import SEED_BANDS
 from app.table_files import read_table
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -105,7 +106,7 @@ def _speed(rows: int) -> list[bool]:
     for size in (rows // 100, rows // 10, rows):
         start = time.perf_counter()
         for chunk in _chunks(size):
-            bands_of(scores_of(model.probability(model.vocabulary.matrix(chunk))))
+            bands_of(model.probability(model.vocabulary.matrix(chunk)), SEED_BANDS.published)
         results.append(_show(f"  {size} rows in full, s", time.perf_counter() - start, 60))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     results.append(_show("  peak memory, training included, MB", peak, 400))

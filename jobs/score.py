@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +14,13 @@ from app.domain.errors import BadConfig, Fault
 from app.domain.scoring.another_file import Unread, unread_cells, vocabulary_for
 from app.domain.scoring.columns import Floats, Table
 from app.domain.scoring.drift import counts_in, drifted, stability
+from app.domain.scoring.levels import bands_of
 from app.domain.scoring.model import TrainedModel
+from app.domain.standing import BandLimits, Starts
 from app.model_files import MODEL_FILE, KeptModel, read_model
 from app.table_dialect import WINDOWS
 from app.table_files import ADDED, Chunk, OpenTable, open_table, write_table
+from jobs.band_limits import band_limits
 from jobs.console import Console
 
 NAME = "score"
@@ -28,8 +32,9 @@ FEWEST_FOR_DRIFT = 200
 
 @dataclass
 class Tally:
-    """What was met so far in the file being scored."""
+    """What was met so far in the file being scored, and where its bands begin."""
 
+    starts: Starts
     bands: Counter[str] = field(default_factory=Counter)
     too_long: int = 0
     unread: dict[str, Unread] = field(default_factory=dict)
@@ -55,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Streams: memory does not grow with the file."""
-    kept = read_model(args.model)
-    model, tally = kept.model, Tally()
+    kept, limits = read_model(args.model), band_limits(os.environ)
+    model, tally = kept.model, Tally(_starts(kept, limits))
     with open_table(args.input) as source:
         missing = _missing(model, source)
         names = [*source.header[: len(source.names)], *ADDED]
@@ -69,10 +74,30 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 console.progress(f"{tally.rows} rows scored")
     console.end_progress()
     report = _report(kept, model, tally, missing, source.encoding, args)
+    report["warnings"] += _other_bands(kept, limits)
     if not console.as_json:
         del report["drift"]  # what matters of it is among the warnings
     console.report(report)
     return 0
+
+
+def _starts(kept: KeptModel, limits: BandLimits) -> Starts:
+    """As written in the configuration: by score, or by capacity as the training drew them."""
+    if limits.capacity and _same_capacity(kept, limits):
+        drawn: Starts = kept.model.report["band_starts"]
+        return drawn
+    return limits.published
+
+
+def _same_capacity(kept: KeptModel, limits: BandLimits) -> bool:
+    return bool(kept.model.report.get("capacity_per_week", 0) == limits.capacity)
+
+
+def _other_bands(kept: KeptModel, limits: BandLimits) -> list[str]:
+    if not limits.capacity or _same_capacity(kept, limits):
+        return []
+    known = f"the model knows no bands for {limits.capacity} leads a week"
+    return [f"{known}: they begin as mappings/scoring.toml says until you train again"]
 
 
 def _missing(model: TrainedModel, source: OpenTable) -> list[str]:
@@ -90,9 +115,10 @@ def _scored(model: TrainedModel, table: Table, tally: Tally) -> Iterator[Sequenc
         return iter(())
     matrix = model.vocabulary.matrix(table)
     scored = model.score_matrix(matrix)
+    bands = bands_of(scored.probability, tally.starts)
     tally.add(model, table, matrix)
-    tally.bands.update(scored.band)
-    columns = (scored.probability.tolist(), scored.score.tolist(), scored.band)
+    tally.bands.update(bands)
+    columns = (scored.probability.tolist(), scored.score.tolist(), bands)
     reasons = model.reasons(table, scored.receipts)
     return ((*cells, *told) for *cells, told in zip(*columns, reasons, strict=True))
 
@@ -124,6 +150,7 @@ def _report(
     return {
         "rows": tally.rows,
         "bands": dict(tally.bands),
+        "band_starts": dict(tally.starts),
         "model": {"history": kept.history, "written": str(kept.written), "file": str(kept.path)},
         "missing_columns": missing,
         "read_otherwise": {

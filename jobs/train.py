@@ -16,6 +16,7 @@ from app.pipeline.learn import Learnt, learn_from_store
 from app.table_dialect import WINDOWS
 from app.table_files import ReadFile, read_file, read_kinds
 from app.wiring import open_services
+from jobs.band_limits import band_limits
 from jobs.console import Console
 
 NAME = "train"
@@ -28,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--outcome", metavar="COLUMN", help="who converted, with --history")
     parser.add_argument("--positive", metavar="VALUE", help="the outcome's value that means a conversion")
     parser.add_argument("--time", metavar="COLUMN", help="when the lead came in: judge forward in time")
+    parser.add_argument(
+        "--horizon",
+        type=_days,
+        metavar="DAYS",
+        help="with --time: leave out leads that came in less than this before the file's newest day",
+    )
     parser.add_argument("--id", action="append", default=[], metavar="COLUMN", help="a name, not a feature")
     parser.add_argument("--exclude", action="extend", nargs="+", default=[], metavar="COLUMN")
     parser.add_argument(
@@ -44,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, default=MODEL_FILE, metavar="FILE")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="report as JSON")
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 1:
+        raise ValueError
+    return days
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -98,6 +112,8 @@ def _from_file(args: argparse.Namespace, console: Console) -> int:
         accepted=tuple(args.accept),
         kinds=read_kinds(args.mapping) if args.mapping else {},
         seed=args.seed,
+        bands=band_limits(os.environ),
+        horizon_days=args.horizon,
     )
     source = read_file(args.history)
     training = train(source.table, options, console.progress)
@@ -107,7 +123,14 @@ def _from_file(args: argparse.Namespace, console: Console) -> int:
     if training.model is None and args.model.exists():
         told.append(_stays(args.model))
     if console.as_json:
-        console.report({**_report(training), "history": args.history.name, "warnings": told})
+        console.report(
+            {
+                **_report(training),
+                "history": args.history.name,
+                "horizon_days": args.horizon,
+                "warnings": told,
+            }
+        )
     else:
         for line in told:
             console.line(line)
@@ -166,7 +189,10 @@ def _tell(training: Training, options: TrainingOptions, model: Path, console: Co
     rate = training.conversions / training.rows
     console.line(f"{training.rows} rows, {training.conversions} conversions ({rate:.1%})")
     if training.left_out:
-        console.line(f"{training.left_out} rows left out: their outcome is not known yet")
+        known = f", or not {options.horizon_days} days old" if options.horizon_days else ""
+        console.line(f"{training.left_out} rows left out: their outcome is not known yet{known}")
+    elif options.time and options.horizon_days is None:
+        console.line("Every row counts, however young: --horizon DAYS leaves out those not known yet")
     _tell_columns(training, options, console)
     for finding in training.verdict.refused:
         console.line(f"REFUSED {finding.column}: {finding.reason} (--accept to learn from it all the same)")
@@ -205,14 +231,16 @@ def _tell_model(report: Any, console: Console) -> None:
             f"  NO BETTER than telling everybody {report['base_rate']:.1%} (log loss "
             f"{report['log_loss_of_rate']:.4f}): what these columns say does not help, do not sort by it"
         )
+    starts = report["band_starts"]
     for band in report["bands"]:
         console.line(
-            f"  {band['band']}: {band['rows']} rows, {band['converted']:.1%} converted, "
-            f"lift {band['lift']:.2f}"
+            f"  {band['band']} (from {100 * starts[band['band']]:g}): {band['rows']} rows, "
+            f"{band['converted']:.1%} converted, lift {band['lift']:.2f}"
         )
     if report["empty_hot"]:
         console.line(
-            f"  No lead reaches 80 (the highest is {100 * report['highest_probability']:.0f}): the hot band "
+            f"  No lead reaches {100 * report['band_starts']['hot']:.0f} "
+            f"(the highest is {100 * report['highest_probability']:.0f}): the hot band "
             "stays empty. Choose bands by capacity instead, for example the 50 best a week."
         )
     if shift := report.get("base_rate_shift"):

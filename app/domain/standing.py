@@ -21,6 +21,27 @@ Starts = Mapping[Band, float]
 """The lowest standing of each band."""
 
 
+@dataclass(frozen=True, slots=True)
+class BandLimits:
+    """Where bands begin: at the `published` starts; or, with a `capacity`, so that hot holds this many
+    leads a week. `weeks` says for how many such choices the rows learnt from stand.
+    """
+
+    published: Starts
+    capacity: int = 0
+    weeks: float = 1.0
+
+    def starts_among(self, spread: Spread, part: float) -> Starts:
+        """Drawn among the leads of `spread`, which are this `part` of all rows."""
+        if not self.capacity:
+            return self.published
+        return starts_by_capacity(spread, max(1, round(self.capacity * self.weeks * part)))
+
+
+SEED_BANDS = BandLimits({"hot": 0.8, "warm": 0.6, "cold": 0.4, "unqualified": 0.0})
+"""The seed's, for whoever learns without a mapping of bands."""
+
+
 class Printed(NamedTuple):
     """What anybody sees of a score; while it is the same no receipt is made again."""
 

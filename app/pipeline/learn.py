@@ -16,6 +16,7 @@ from app.domain.scoring.lead_table import lead_table
 from app.domain.scoring.model_file import to_bytes
 from app.domain.scoring.selection import FEWEST_CONVERSIONS
 from app.domain.scoring.training import Held, Training, TrainingOptions, train
+from app.domain.standing import BandLimits, starts_by_score
 from app.pipeline.champion import champion
 from app.pipeline.history import History, Row, read_history
 from app.services import Services
@@ -54,7 +55,12 @@ def learn_from_store(
         note = f"{rarer} of the rarer outcome, {FEWEST_CONVERSIONS} are needed: the points score stays"
         return Learnt({**told, "model": "points", "metrics": None, "note": note}, None, crowned=False)
     table = _table(services, rows, converted)
-    training = train(table, replace(options, outcome=OUTCOME, time=AS_OF), progress)
+    bands = BandLimits(
+        starts_by_score(services.mappings.scoring.bands),
+        services.settings.bands.capacity_per_week,
+        weeks=len(rows) / len({row.person_id for row in rows}),  # each cut of all leads is one such choice
+    )
+    training = train(table, replace(options, outcome=OUTCOME, time=AS_OF, bands=bands), progress)
     with services.database.begin() as conn:
         return _settle(conn, training, rows, converted, table, told, now)
 

@@ -9,15 +9,22 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from app.domain.outcome import conversion_at
+from app.domain.records import BANDS
 from app.domain.scoring.drift import DRIFTED
 from app.domain.scoring.lead_table import lead_table
+from app.domain.scoring.levels import bands_of
 from app.domain.scoring.metrics import calm_error, measure, rates_apart, reliability
 from app.domain.scoring.model import TrainedModel
+from app.domain.scoring.ranking import auc_interval, by_band
+from app.domain.standing import Starts
+from app.pipeline.bands import band_starts
 from app.pipeline.champion import champion
 from app.pipeline.history import read_history
 from app.pipeline.lead_reading import lead_now, read_held
+from app.pipeline.sales_feedback import sales_say
 from app.services import Services
-from app.store import feedback, models, scores
+from app.store import facts, models, scores
 
 SAMPLE = 1_000
 FEWEST_OUTCOMES = 100
@@ -34,10 +41,11 @@ def watch(services: Services, now: datetime) -> dict[str, Any] | None:
         if crowned is None or stored is None:
             return None
         ids = scores.sample_people(conn, SAMPLE)
-        drift = _drift(services, conn, crowned[1], ids, now)
-        said = feedback.by_answer(conn)
-    since = _since_training(services, crowned[1], stored.report, ids, now)
-    seen: dict[str, Any] = {"leads": len(ids), "drift": drift, "since_training": since, "feedback": said}
+        compared = _still_leads(services, conn, ids)
+        drift = _drift(services, conn, crowned[1], compared, now)
+        said, starts = sales_say(conn), band_starts(services, conn)
+    since = _since_training(services, crowned[1], stored.report, ids, starts, now)
+    seen: dict[str, Any] = {"leads": len(compared), "drift": drift, "since_training": since, **said}
     seen["alarms"] = alarms(drift, since, stored.report)
     with services.database.begin() as conn:
         models.note_watch(conn, stored.id, seen, now)
@@ -74,8 +82,19 @@ def _drift(
     return model.drift(lead_table(leads, rules)) if leads else {}
 
 
+def _still_leads(services: Services, conn: sa.Connection, ids: Sequence[int]) -> list[int]:
+    """Those who have not converted: no customer was among the rows learnt from, so none is compared."""
+    deals, event = facts.deals_of(conn, ids), services.settings.outcome.event
+    return [one for one in ids if conversion_at(deals[one], event) is None]
+
+
 def _since_training(
-    services: Services, model: TrainedModel, report: Mapping[str, Any], ids: Sequence[int], now: datetime
+    services: Services,
+    model: TrainedModel,
+    report: Mapping[str, Any],
+    ids: Sequence[int],
+    starts: Starts,
+    now: datetime,
 ) -> dict[str, Any]:
     """The champion on outcomes that have become known since: leads whose cut is newer than its training."""
     through = datetime.fromisoformat(report["trained_through"])
@@ -86,11 +105,15 @@ def _since_training(
     matrix = model.vocabulary.matrix(lead_table([row.features for row in rows], rules))
     probability = model.probability(matrix)
     converted = np.array([float(row.converted) for row in rows])
+    hits, figures = int(converted.sum()), measure(converted, probability)
     return {
         "rows": len(rows),
-        "conversions": int(converted.sum()),
+        "conversions": hits,
         "base_rate": float(converted.mean()),
-        "metrics": measure(converted, probability),
+        "metrics": figures,
+        "interval": auc_interval(figures["auc"], hits, len(rows) - hits),
         "ece_by_luck": calm_error(probability, SEED),
         "reliability": reliability(converted, probability),
+        "bands": by_band(converted, bands_of(probability, starts), BANDS),
+        "band_starts": dict(starts),
     }

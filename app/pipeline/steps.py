@@ -10,6 +10,7 @@ from app.domain.errors import UnsafePlan
 from app.pipeline.absorb import Absorbed, reread_contacts
 from app.pipeline.absorb import absorb as absorb_lot
 from app.pipeline.bands import renew_spread
+from app.pipeline.points_watch import watch_points
 from app.pipeline.pull import pull_round
 from app.pipeline.run_record import recorded
 from app.pipeline.step_time import out_of_time
@@ -23,6 +24,7 @@ from app.store import (
     models,
     plans,
     processes,
+    runs,
     switches,
     touched,
     writer,
@@ -89,10 +91,16 @@ def decay(services: Services, now: datetime) -> list[str]:
 
 
 def watch(services: Services, now: datetime) -> list[str]:
-    """Once a day the model that scores is looked at: drift, calibration, sales' answers."""
+    """Once a day what scores is looked at: drift, calibration, sales' answers; points by known outcomes."""
     with services.database.connect() as conn:
         stored = models.champion(conn)
-    if stored is None or (stored.watched_at is not None and now - stored.watched_at < WATCH_EVERY):
+        seen_at = runs.last_told(conn, "watch", "points") if stored is None else stored.watched_at
+    if seen_at is not None and now - seen_at < WATCH_EVERY:
+        return []
+    if stored is None:
+        with recorded(services, "watch", now) as (_, report):
+            told = watch_points(services, now)
+            report.result, report.empty = {"points": told}, not told["leads"]
         return []
     from app.pipeline.model_watch import (
         watch as watch_model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,14 @@ ANSWERED = sa.text("""
     WHERE p.source = 'hubspot' AND p.fields ->> 'feedback' <> ''
     GROUP BY 1 ORDER BY 1
 """)
+STANDINGS = sa.text("""
+    SELECT p.fields ->> 'feedback' AS answer, floor(s.standing * 1000 + 1e-9)::int AS step, count(*) AS leads
+    FROM profile p
+    JOIN identity i ON i.id = p.identity_id AND i.ended_at IS NULL
+    JOIN standing s ON s.person_id = i.person_id
+    WHERE p.source = 'hubspot' AND p.fields ->> 'feedback' <> '' AND s.standing IS NOT NULL
+    GROUP BY 1, 2
+""")
 
 
 def by_answer(conn: sa.Connection) -> dict[str, dict[str, Any]]:
@@ -21,3 +30,11 @@ def by_answer(conn: sa.Connection) -> dict[str, dict[str, Any]]:
     name stands higher where sales say "good".
     """
     return {row.answer: {"leads": row.leads, "standing": row.standing} for row in conn.execute(ANSWERED)}
+
+
+def standings(conn: sa.Connection) -> dict[str, Counter[int]]:
+    """answer -> thousandth of a standing -> how many leads that got this answer stand there."""
+    found: dict[str, Counter[int]] = {}
+    for row in conn.execute(STANDINGS):
+        found.setdefault(row.answer, Counter())[row.step] = row.leads
+    return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template
 
+from app.pipeline.sales_feedback import sales_say
 from app.pipeline.through import through_in_words
 from app.services import Services
-from app.store import feedback, models
+from app.store import models, runs
 from app.web.setup import allowed
 
 
@@ -27,7 +28,8 @@ def make_blueprint(services: Services) -> Blueprint:
             shown = {
                 "champion": models.champion(conn),
                 "models": models.all_models(conn),
-                "feedback": feedback.by_answer(conn),
+                "points": next(iter(runs.last_results(conn, "watch", "points", 1)), None),
+                **sales_say(conn),
                 "through": through_in_words(conn, services),
             }
         return Response(render_template("model.html", **shown))

@@ -53,6 +53,7 @@ def test_model_tells_what_scores_and_goes_back(store: sa.Engine, capsys: pytest.
     code, report = told(capsys, "model")
     assert (code, report["scores"], report["models"]) == (0, "points", [])
     assert report["data_through"] == {}
+    assert report["watch"]["known"]["rows"] >= report["watch"]["known"]["conversions"]
     with store.begin() as conn:
         against = {"against": "points", "why": "it does not rank better"}
         kept = models.add(conn, b"bytes", {"metrics": METRICS, "against": against}, now)

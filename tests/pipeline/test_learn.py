@@ -100,7 +100,12 @@ def _it_is_watched(services: Services, clock: Moment) -> None:
     seen = watch(services, services.clock())
     assert seen is not None
     assert not [index for index in seen["drift"].values() if index < 0]
+    with services.database.connect() as conn:
+        customers = conn.scalar(sa.text("SELECT count(*) FROM deal WHERE is_won"))
+    assert 0 < customers == 900 - seen["leads"]  # customers are not compared with those learnt from
     assert seen["feedback"]["good"]["leads"] == 1
+    assert seen["agreement"] is None  # nobody was called no fit yet
+    assert seen["since_training"]["rows"] == 0  # its own outcomes are not judged by
     with services.database.connect() as conn:
         stored = models.champion(conn)
     assert stored is not None
@@ -123,7 +128,9 @@ def _new_outcomes_let_a_challenger_be_judged(services: Services, clock: Moment, 
     against = learn_from_store(services, OPTIONS, clock(), quiet).report["against"]
     assert against["against"] == named
     assert against["conversions"] >= 10
-    assert against["won"] == (against["challenger"]["log_loss"] < against["champion"]["log_loss"])
+    assert against["won"] == (against["gain"] > against["error"])
+    saved = against["champion"]["log_loss"] - against["challenger"]["log_loss"]
+    assert against["gain"] == pytest.approx(saved)
 
 
 def _points_can_be_restored(services: Services, model_id: int) -> None:
@@ -152,6 +159,12 @@ def test_a_challenger_must_beat_the_champion_on_enough_new_outcomes() -> None:
     assert not against_model("model 1", converted, bad, good).won
     assert not against_model("model 1", converted, good, good).won
     assert not against_model("model 1", converted[:10], good[:10], bad[:10]).won
+    right = np.arange(40) % 8 < 5
+    toward = np.where(right, 0.8, 0.25)
+    lucky = np.where(converted > 0, toward, 1 - toward)
+    found = against_model("model 1", converted, lucky, bad)
+    assert found.challenger["log_loss"] < found.champion["log_loss"]
+    assert not found.won  # by less than the standard error of the difference
     assert against_points(converted, good, 100 * bad, 0.5).won
     assert not against_points(converted, good, 100 * good, 0.5).won  # ranks no better
     assert not against_points(converted, 0.99 * good + 0.01, bad, 0.5).why.startswith("0 new")

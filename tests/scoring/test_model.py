@@ -18,13 +18,15 @@ from hypothesis import strategies as st
 from app.domain.errors import BadConfig
 from app.domain.scoring.columns import Floats, Table
 from app.domain.scoring.learners import Learner, TreePart, learn_ranks, ranked
+from app.domain.scoring.levels import bands_of
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.model_file import from_bytes, to_bytes
-from app.domain.scoring.receipt import bands_of, scores_of, settled, whole_points
+from app.domain.scoring.receipt import scores_of, settled, whole_points
 from app.domain.scoring.selection import learners_for
 from app.domain.scoring.training import TrainingOptions, train
 from app.domain.scoring.tree_shares import TreeShares
 from app.domain.scoring.trees import Trees
+from app.domain.standing import SEED_BANDS
 from tests.scoring.worlds import as_text, history, table_of
 
 
@@ -103,7 +105,8 @@ def test_a_column_that_adds_nothing_gets_no_point() -> None:
 
 
 def test_bands_begin_where_the_scores_say() -> None:
-    bands = bands_of(np.array([100, 80, 79, 60, 59, 40, 39, 0]))
+    scores = np.array([100, 80, 79, 60, 59, 40, 39, 0])
+    bands = bands_of(scores / 100, SEED_BANDS.published)
     assert bands == ["hot", "hot", "warm", "warm", "cold", "cold", "unqualified", "unqualified"]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from app.domain.errors import BadConfig
 from app.domain.scoring.metrics import measure
+from app.domain.standing import BandLimits
 from app.table_files import read_kinds, read_table
 from jobs import score, train
 from jobs.console import Console
@@ -233,3 +234,47 @@ def test_the_leaks_of_both_real_files_are_found(tmp_path: Path) -> None:
     assert "Lead Quality" in columns_of(education["suspect"])
     shoppers = figures(tmp_path, SHOPPERS, "Revenue")
     assert columns_of(shoppers["refused"]) == {"PageValues"}
+
+
+# --- bands ------------------------------------------------------------------------------------------------
+
+
+def configured(folder: Path, monkeypatch: pytest.MonkeyPatch, capacity: int) -> None:
+    (folder / "config.toml").write_text(f"[bands]\ncapacity_per_week = {capacity}\n", encoding="utf-8")
+    monkeypatch.setenv("SAVIA_CONFIG", str(folder / "config.toml"))
+
+
+def test_bands_by_capacity_are_the_same_in_training_and_scoring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, model, output = export(tmp_path, rate=0.2), tmp_path / "m", tmp_path / "out.csv"
+    configured(tmp_path, monkeypatch, 20)
+    _, text = run(train, "--history", source, "--outcome", "converted", "--model", model, "--json")
+    report = json.loads(text)
+    drawn = report["band_starts"]
+    assert report["capacity_per_week"] == 20
+    assert 0 < drawn["warm"] < drawn["hot"]
+    hot = next(band for band in report["bands"] if band["band"] == "hot")
+    assert hot["rows"] <= 20
+    arguments = ("--input", source, "--output", output, "--model", model, "--json")
+    told = json.loads(run(score, *arguments)[1])
+    assert told["band_starts"] == drawn
+    for row in rows_of(output):
+        assert (row["band"] == "hot") == (float(row["probability"]) >= drawn["hot"])
+    configured(tmp_path, monkeypatch, 30)  # the model drew none of that size: nothing is made up
+    told = json.loads(run(score, *arguments)[1])
+    assert told["band_starts"]["hot"] == 0.8
+    assert "until you train again" in " ".join(told["warnings"])
+
+
+def test_a_mapping_that_moves_the_bands_moves_them_in_both_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = BandLimits({"hot": 0.5, "warm": 0.3, "cold": 0.1, "unqualified": 0.0})
+    for job in (train, score):
+        monkeypatch.setattr(job, "band_limits", lambda _: moved)
+    source, model, output = export(tmp_path, rows=300), tmp_path / "m", tmp_path / "out.csv"
+    _, text = run(train, "--history", source, "--outcome", "converted", "--model", model)
+    assert "hot (from 50)" in text
+    run(score, "--input", source, "--output", output, "--model", model)
+    assert {row["band"] for row in rows_of(output) if int(row["score"]) >= 50} == {"hot"}

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import date, timedelta
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.errors import BadConfig
 from app.domain.scoring.calibration import fit_calibration
+from app.domain.scoring.columns import Table
 from app.domain.scoring.drift import DRIFTED
 from app.domain.scoring.folds import forward_folds, shuffled_folds
 from app.domain.scoring.metrics import (
@@ -18,6 +25,7 @@ from app.domain.scoring.metrics import (
     log_loss,
     measure,
 )
+from app.domain.scoring.ranking import auc_of_counts
 from app.domain.scoring.selection import learners_for
 from app.domain.scoring.training import Training, TrainingOptions, train
 from tests.scoring.worlds import as_text, history, table_of
@@ -121,6 +129,42 @@ def test_drift_names_the_column_that_moved() -> None:
     moved = {**alike, "minutes": np.asarray(alike["minutes"]) + 15, "channel": ["Fax"] * 1000}
     drift = model.drift(table_of(as_text(moved)))
     assert {name for name, index in drift.items() if index > DRIFTED} == {"minutes", "channel"}
+
+
+def dated(rows: int, outcome: list[str]) -> Table:
+    """A row a day, the oldest first."""
+    days = [str(date(2025, 1, 1) + timedelta(days=row)) for row in range(rows)]
+    return table_of({"came": days, "visits": [str(row % 7) for row in range(rows)], "won": outcome})
+
+
+def test_rows_younger_than_the_horizon_are_left_out_whatever_happened_to_them() -> None:
+    table = dated(100, ["yes" if row % 3 else "no" for row in range(100)])
+    found = train(table, TrainingOptions("won", time="came", horizon_days=30), lambda _: None)
+    assert (found.rows, found.left_out) == (70, 30)
+    assert train(table, TrainingOptions("won", time="came"), lambda _: None).left_out == 0
+
+
+def test_a_conversion_after_the_horizon_is_none() -> None:
+    soon = [row + (50 if row % 2 else 5) for row in range(100)]
+    won = [str(date(2025, 1, 1) + timedelta(days=day)) if day % 5 else "" for day in soon]
+    found = train(dated(100, won), TrainingOptions("won", time="came", horizon_days=30), lambda _: None)
+    assert (found.rows, found.conversions) == (70, 28)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"time": "visits"}, {"time": "came", "horizon_days": 99}], ids=["none", "number", "long"]
+)
+def test_a_horizon_that_cannot_be_counted_is_a_fault(options: dict[str, Any]) -> None:
+    table = dated(100, ["yes" if row % 3 else "no" for row in range(100)])
+    with pytest.raises(BadConfig, match="--horizon"):
+        train(table, TrainingOptions("won", **{"horizon_days": 30, **options}), lambda _: None)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=1, max_size=40))
+def test_an_auc_by_counts_is_that_of_the_rows(rows: list[tuple[bool, int]]) -> None:
+    hits, misses = (Counter(place for hit, place in rows if hit is kind) for kind in (True, False))
+    converted, places = (np.array(one, dtype=float) for one in zip(*rows, strict=True))
+    assert auc_of_counts(hits, misses) == pytest.approx(auc(converted, places))
 
 
 def test_metrics_agree_with_scikit_learn() -> None:

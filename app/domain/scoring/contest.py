@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from app.domain.scoring.columns import Floats
-from app.domain.scoring.metrics import auc, log_loss
+from app.domain.scoring.metrics import auc, log_loss, row_losses
 
 FEWEST_JUDGED = 10
 """Conversions, and leads that did not convert, that a judgement needs."""
@@ -16,7 +16,11 @@ FEWEST_JUDGED = 10
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """A judgement: on how many rows, how each did (low log loss and high AUC are good), who won, why."""
+    """A judgement: on how many rows, how each did (low log loss and high AUC are good), who won, why.
+
+    `gain` is what the challenger saves in log loss, row by row, and `error` that gain's standard error: who
+    was picked as the best of several looks better than it is, so a gain within its error replaces nothing.
+    """
 
     against: str
     rows: int
@@ -25,36 +29,55 @@ class Contest:
     champion: dict[str, float]
     won: bool
     why: str
+    gain: float | None = None
+    error: float | None = None
 
     def report(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def against_model(name: str, converted: Floats, challenger: Floats, champion: Floats) -> Contest:
-    """The lower log loss wins. All rows must be newer than what either learnt from."""
+    """A log loss lower by more than one standard error of the paired differences wins. All rows must be newer
+    than what either learnt from.
+    """
     if why := _too_few(converted):
         return _contest(name, converted, {}, {}, won=False, why=why)
     mine, theirs = _figures(converted, challenger), _figures(converted, champion)
-    won = mine["log_loss"] < theirs["log_loss"]
-    why = "its log loss is lower" if won else "its log loss is not lower: the champion stays"
-    return _contest(name, converted, mine, theirs, won=won, why=why)
+    gain, error = paired_gain(converted, challenger, champion)
+    won = gain > error
+    why = (
+        "its log loss is lower by more than one standard error"
+        if won
+        else "its log loss is not lower by more than one standard error: the champion stays"
+    )
+    found = _contest(name, converted, mine, theirs, won=won, why=why)
+    return replace(found, gain=gain, error=error)
 
 
 def against_points(converted: Floats, challenger: Floats, points: Floats, rate: float) -> Contest:
     """Points claim no probability: they are beaten by a higher AUC together with a log loss below that of
-    the known conversion `rate` told to everybody.
+    the known conversion `rate` told to everybody, by more than one standard error.
     """
     if why := _too_few(converted):
         return _contest("points", converted, {}, {}, won=False, why=why)
     mine = _figures(converted, challenger)
-    theirs = {"auc": auc(converted, points), "log_loss": log_loss(converted, np.full(len(converted), rate))}
-    won = mine["auc"] > theirs["auc"] and mine["log_loss"] < theirs["log_loss"]
+    everybody = np.full(len(converted), rate)
+    theirs = {"auc": auc(converted, points), "log_loss": log_loss(converted, everybody)}
+    gain, error = paired_gain(converted, challenger, everybody)
+    won = mine["auc"] > theirs["auc"] and gain > error
     why = (
         "it ranks better than points and foretells better than the mere rate"
         if won
         else "it does not both rank better than points and foretell better than the mere rate: points stay"
     )
-    return _contest("points", converted, mine, theirs, won=won, why=why)
+    found = _contest("points", converted, mine, theirs, won=won, why=why)
+    return replace(found, gain=gain, error=error)
+
+
+def paired_gain(converted: Floats, challenger: Floats, champion: Floats) -> tuple[float, float]:
+    """What the challenger saves in log loss, row against row, and the standard error of that mean."""
+    saved = row_losses(converted, champion) - row_losses(converted, challenger)
+    return float(saved.mean()), float(saved.std(ddof=1) / np.sqrt(len(saved)))
 
 
 def _figures(converted: Floats, probability: Floats) -> dict[str, float]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from app.domain.scoring.columns import Floats
-from app.domain.scoring.metrics import auc, auc_error
+from app.domain.scoring.metrics import auc
+from app.domain.scoring.ranking import auc_error
 
 CODES = frozenset(
     {"id", "ids", "uuid", "guid", "code", "codigo", "cod", "codi", "ref", "referencia", "reference"}

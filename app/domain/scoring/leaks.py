@@ -6,36 +6,27 @@ A refused column is not learnt from unless the operator accepts it; a suspect on
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.domain.scoring.columns import Floats
-from app.domain.scoring.folds import shuffled_folds
-from app.domain.scoring.learners import Learner
-from app.domain.scoring.metrics import auc, auc_error
-from app.domain.scoring.selection import margins_apart
-from app.domain.scoring.vocabulary import Vocabulary
+from app.domain.scoring.leak_evidence import FEWEST_ROWS, Evidence, Flags
+from app.domain.scoring.leak_timing import PURE_RATE, filled_afterwards
+from app.domain.scoring.metrics import auc
+from app.domain.scoring.ranking import auc_error
 
 REFUSED_AUC = 0.85
 REFUSED_SHARE = 0.9
 SUSPECT_AUC = 0.75
 SUSPECT_PRESENCE = 0.6
-PURE_RATE, PURE_SHARE = 0.98, 0.2
+PURE_SHARE = 0.2
 ALL_BUT_PURE = 0.99
 """The rate of a small part of the conversions that honest columns do not reach."""
 
 BY_LUCK = 1e-6
 FEWEST_OUTCOMES = 5
 """Of the rarer outcome: with fewer no column can be judged."""
-
-AFTER_SHARE = 0.5
-FEWEST_ROWS = 20
-WIDEST_BINS = 32
-REPEATS = 3
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,82 +43,6 @@ class Verdict:
     suspect: tuple[Finding, ...]
 
 
-@dataclass
-class Evidence:
-    """The rows to judge by. `entered` and `ended` are days (NaN unknown): lead came in, lead converted."""
-
-    vocabulary: Vocabulary
-    matrix: Floats
-    converted: Floats
-    filled: dict[str, Flags]
-    seed: int
-    entered: Floats | None = None
-    ended: Floats | None = None
-    _together: dict[frozenset[int], float] = field(default_factory=dict)
-
-    def together(self, places: Collection[int]) -> float:
-        """The AUC these columns reach together out of fold: the better of a boosting and a logistic."""
-        key = frozenset(places)
-        if key not in self._together:
-            self._together[key] = self._reach(sorted(key)) if key else 0.5
-        return self._together[key]
-
-    def _reach(self, places: list[int]) -> float:
-        vocabulary, matrix = self.vocabulary.only(places), self.matrix[:, places]
-        settings = {"max_iter": 80, "learning_rate": 0.08, "max_leaf_nodes": 12, "min_samples_leaf": 15}
-        learners = (
-            Learner("boosting", "boosting", {**settings, "l2_regularization": 1.0}),
-            Learner("logistic", "logistic", {"strength": 0.1, "straight": False}),
-        )
-        folds = shuffled_folds(self.converted, self.seed)
-        reached = [
-            auc(self.converted, margins_apart(one, vocabulary, matrix, self.converted, folds, self.seed))
-            for one in learners
-        ]
-        return max(reached)
-
-    def alone(self, place: int) -> float:
-        """The AUC one column reaches alone: the mean over repeated folds of its smoothed conversion rates.
-
-        A number is also judged by its plain order, whichever way it points.
-        """
-        values = self.matrix[:, place]
-        codes = values.astype(np.intp) if self.vocabulary.is_category(place) else _bins(values)
-        reached = []
-        for repeat in range(REPEATS):
-            for learn, test in shuffled_folds(self.converted, self.seed + repeat):
-                reached.append(self._fold_auc(codes, learn, test))
-        best = float(np.mean(reached))
-        if not self.vocabulary.is_category(place) and not np.isnan(values).any():
-            plain = auc(self.converted, values)
-            best = max(best, plain, 1 - plain)
-        return best
-
-    def _fold_auc(self, codes: NDArray[np.intp], learn: NDArray[np.intp], test: NDArray[np.intp]) -> float:
-        size = int(codes.max()) + 1
-        hits = np.bincount(codes[learn], weights=self.converted[learn], minlength=size)
-        rows = np.bincount(codes[learn], minlength=size)
-        rate = float(self.converted[learn].mean())
-        return auc(self.converted[test], ((hits + 5 * rate) / (rows + 5))[codes[test]])
-
-
-def _bins(values: Floats) -> NDArray[np.intp]:
-    """Numbers as up to 32 bins of about equal size, the missing in one of their own."""
-    known = values[~np.isnan(values)]
-    distinct = np.unique(known)
-    size = int(np.clip(len(known) // 25, 4, WIDEST_BINS))
-    if len(distinct) > size:
-        # The commonest value keeps a bin of its own, so that a pile of zeros does not blur the rest.
-        values_, counts = np.unique(known, return_counts=True)
-        common = values_[np.argmax(counts)]
-        rest = known[known != common]
-        cuts = np.unique(np.concatenate([np.quantile(rest, np.linspace(0, 1, size)), [common]]))
-    else:
-        cuts = distinct
-    codes = 2 * np.searchsorted(cuts, values, side="left") + np.isin(values, cuts)
-    return np.where(np.isnan(values), 2 * len(cuts) + 2, codes).astype(np.intp)
-
-
 def find_leaks(
     evidence: Evidence, accepted: Collection[str] = (), progress: Callable[[str], None] = lambda _: None
 ) -> Verdict:
@@ -139,11 +54,7 @@ def find_leaks(
         return Verdict((), ())
     names = evidence.vocabulary.names
     alone = {place: evidence.alone(place) for place in range(len(names))}
-    refused: dict[int, str] = {}
-    for place, name in enumerate(names):
-        timing = timing_evidence(evidence, place)
-        if timing and name not in accepted:
-            refused[place] = timing
+    refused = filled_afterwards(evidence, accepted)
     while True:
         found = _next_refused(evidence, alone, refused, accepted)
         if found is None:
@@ -181,33 +92,6 @@ def _reaches(evidence: Evidence, alone: float) -> bool:
     """Whether it reaches the AUC that refuses, and half a standard error more: luck alone refuses nothing."""
     hits = float(evidence.converted.sum())
     return alone - auc_error(alone, hits, len(evidence.converted) - hits) / 2 >= REFUSED_AUC
-
-
-def timing_evidence(evidence: Evidence, place: int) -> str | None:
-    """Why a date column must have been filled in after the outcome, or None.
-
-    Its dates lie after the conversion they should foretell; or, where only the day the lead came in is
-    known, they lie after that day and hardly any lead that did not convert has one.
-    """
-    if evidence.vocabulary.columns[place].kind != "date":
-        return None
-    days = evidence.matrix[:, place] + (0.0 if evidence.vocabulary.since is None else _zero(evidence.entered))
-    known = ~np.isnan(days)
-    if evidence.ended is not None:
-        both = known & ~np.isnan(evidence.ended)
-        after = float((days[both] >= evidence.ended[both]).mean()) if both.sum() >= FEWEST_ROWS else 0.0
-        if after >= AFTER_SHARE:
-            return f"{after:.0%} of its dates are not before the conversion"
-    if evidence.entered is not None and known.sum() >= FEWEST_ROWS:
-        later = float((days[known] > evidence.entered[known]).mean())
-        rate = float(evidence.converted[known].mean())
-        if later >= 0.9 and rate >= PURE_RATE and float(evidence.converted.mean()) < 0.9:
-            return f"its dates come after the lead, and {rate:.0%} of the leads that have one converted"
-    return None
-
-
-def _zero(days: Floats | None) -> Floats | float:
-    return 0.0 if days is None else np.where(np.isnan(days), 0.0, days)
 
 
 def _suspicion(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.decay import printed_level
-from app.domain.records import BANDS
+from app.domain.records import BANDS, Band
 from app.domain.scoring.columns import Floats
 from app.domain.scoring.learners import TreePart
 from app.domain.scoring.linear import Additive
@@ -94,6 +94,11 @@ def band_places(probability: Floats, starts: Starts) -> Points:
     for place in reversed(range(len(BANDS))):
         places[steps >= step_of(starts[BANDS[place]])] = place
     return places
+
+
+def bands_of(probability: Floats, starts: Starts) -> list[Band]:
+    """The band of each lead."""
+    return [BANDS[place] for place in band_places(probability, starts)]
 
 
 def _edges(model: TrainedModel, places: Sequence[int]) -> list[float]:

@@ -1,8 +1,6 @@
-"""How good a set of probabilities is: ranking, calibration, and what a band or the best tenth yields."""
+"""How good a set of probabilities is: ranking, calibration, and what the best tenth yields."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +21,6 @@ def auc(converted: Floats, scores: Floats) -> float:
     return float((rank[converted > 0.5].sum() - hits * (hits + 1) / 2) / (hits * misses))
 
 
-def auc_error(area: float, hits: float, misses: float) -> float:
-    """Standard error of an AUC (Hanley and McNeil 1982)."""
-    if hits < 1 or misses < 1:
-        return 0.5
-    q1, q2 = area / (2 - area), 2 * area * area / (1 + area)
-    variance = area * (1 - area) + (hits - 1) * (q1 - area * area) + (misses - 1) * (q2 - area * area)
-    return float(np.sqrt(max(variance, 0.0) / (hits * misses)))
-
-
 def average_precision(converted: Floats, scores: Floats) -> float:
     """Mean precision over the conversions, tied scores taken together."""
     order = np.argsort(-scores, kind="stable")
@@ -46,9 +35,14 @@ def brier(converted: Floats, probability: Floats) -> float:
     return float(np.mean((probability - converted) ** 2))
 
 
-def log_loss(converted: Floats, probability: Floats) -> float:
+def row_losses(converted: Floats, probability: Floats) -> Floats:
+    """The log loss of each row."""
     safe = np.clip(probability, 1e-12, 1 - 1e-12)
-    return float(-np.mean(converted * np.log(safe) + (1 - converted) * np.log1p(-safe)))
+    return np.asarray(-(converted * np.log(safe) + (1 - converted) * np.log1p(-safe)))
+
+
+def log_loss(converted: Floats, probability: Floats) -> float:
+    return float(row_losses(converted, probability).mean())
 
 
 def reliability(converted: Floats, probability: Floats) -> list[dict[str, float]]:
@@ -109,17 +103,3 @@ def measure(converted: NDArray[np.bool_] | Floats, probability: Floats) -> dict[
         "ece": calibration_error(truth, probability),
         "lift_at_10": lift(truth, probability),
     }
-
-
-def by_band(converted: Floats, bands: Sequence[str], order: Sequence[str]) -> list[dict[str, float | str]]:
-    """Rows, conversion and lift of each band that has rows, in `order`."""
-    named, rate = np.asarray(bands), float(np.mean(converted))
-    rows: list[dict[str, float | str]] = []
-    for band in order:
-        inside = converted[named == band]
-        if len(inside):
-            conversion = float(inside.mean())
-            rows.append(
-                {"band": band, "rows": len(inside), "converted": conversion, "lift": conversion / rate}
-            )
-    return rows

@@ -1,4 +1,4 @@
-"""A trained model: rows of a table -> probability, score, band, and a receipt that adds up to the score."""
+"""A trained model: rows of a table -> probability, score, and a receipt that adds up to the score."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.records import Band
 from app.domain.scoring.calibration import Calibration
 from app.domain.scoring.columns import Cells, Floats, Table
 from app.domain.scoring.drift import Profile, counts_in, stability
 from app.domain.scoring.learners import Part, stretch
-from app.domain.scoring.receipt import Points, Receipts, bands_of, scores_of, settled, whole_points
+from app.domain.scoring.receipt import Points, Receipts, scores_of, settled, whole_points
 from app.domain.scoring.vocabulary import Vocabulary
 
 NO_VALUE = "–"
@@ -64,7 +63,7 @@ class TrainedModel:
         return whole_points(100 * base, 100 * shares, scores_of(self.probability(matrix)))
 
     def score(self, table: Table) -> Scored:
-        """Probability, score, band and receipt of every row, in the table's order."""
+        """Probability, score and receipt of every row, in the table's order."""
         return self.score_matrix(self.vocabulary.matrix(table))
 
     def score_matrix(self, matrix: Floats) -> Scored:
@@ -73,7 +72,7 @@ class TrainedModel:
         scores = scores_of(probability)
         base, shares = self.attributions(matrix)
         receipts = whole_points(100 * base, 100 * shares, scores)
-        return Scored(probability, scores, bands_of(scores), receipts)
+        return Scored(probability, scores, receipts)
 
     def reasons(self, table: Table, receipts: Receipts, most: int = 3) -> list[tuple[str, ...]]:
         """For each row the `most` reasons with the largest points either way: "column: value (+points)"."""
@@ -102,7 +101,6 @@ class Scored:
 
     probability: Floats
     score: Points
-    band: list[Band]
     receipts: Receipts
 
 

@@ -55,6 +55,23 @@ def read_outcome(table: Table, name: str, positive: str | None = None) -> Outcom
     return _checked(name, Outcome(converted[rows], rows, word))
 
 
+def within_horizon(outcome: Outcome, entered: Floats, days: int) -> Outcome:
+    """Right-censored rows left out: those that came in less than `days` before the file's newest day,
+    whatever happened to them, and those without a day. `entered` is of every row of the file. Where the day
+    of conversion is told, a conversion after the horizon is none.
+    """
+    known = entered[outcome.rows]
+    over = known <= np.nanmax(entered) - days
+    converted = outcome.converted
+    if outcome.at is not None:
+        converted = converted & (outcome.at[outcome.rows] - known <= days)
+    kept = Outcome(converted[over], outcome.rows[over], outcome.positive, outcome.at)
+    if not len(kept.rows) or kept.converted.all() or not kept.converted.any():
+        message = "leaves no history with both outcomes: give a longer one or a shorter horizon"
+        raise BadConfig([Fault("--horizon", str(days), message)])
+    return kept
+
+
 def _positive_word(name: str, counts: Counter[str]) -> str:
     meanings = {_meaning(cell): cell for cell in counts}
     positive = POSITIVE_WORDS | {1.0} | (TICKS if len(meanings) == 1 else set())

@@ -11,10 +11,13 @@ from app.domain.records import BANDS
 from app.domain.scoring.calibration import Split, sigmoid
 from app.domain.scoring.columns import Floats
 from app.domain.scoring.drift import base_rate_shift
-from app.domain.scoring.metrics import auc, auc_error, by_band, log_loss, measure, reliability
+from app.domain.scoring.levels import bands_of
+from app.domain.scoring.metrics import auc, log_loss, measure, reliability
 from app.domain.scoring.model import TrainedModel
-from app.domain.scoring.receipt import bands_of, scores_of, settled
+from app.domain.scoring.ranking import auc_interval, by_band
+from app.domain.scoring.receipt import settled
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, Choice
+from app.domain.standing import STEPS, BandLimits, Spread
 
 CURVE_SHARES = (0.25, 0.5, 1.0)
 EXPLAINED_ROWS = 2000
@@ -30,12 +33,14 @@ def quality_report(
     first_fold: Split,
     *,
     time: Floats | None,
+    band_limits: BandLimits,
     seed: int,
 ) -> dict[str, Any]:
     """Plain JSON values. `apart` holds probabilities out of fold, `held` the rows that have one."""
     truth, probability = converted[held], settled(apart[held])
     figures = measure(truth, probability)
-    bands = bands_of(scores_of(probability))
+    starts = band_limits.starts_among(spread_of(probability), len(held) / len(converted))
+    bands = bands_of(probability, starts)
     report: dict[str, Any] = {
         "rows": len(converted),
         "conversions": int(converted.sum()),
@@ -46,14 +51,16 @@ def quality_report(
         "judged": "forward in time" if len(held) < len(converted) else "shuffled folds",
         "metrics": figures,
         "log_loss_of_rate": log_loss(truth, np.full(len(truth), truth.mean())),
-        "interval": auc_interval(figures["auc"], truth),
+        "interval": auc_interval(figures["auc"], float(truth.sum()), float((1 - truth).sum())),
         "rate_interval": rate_interval(truth),
         "wide": bool(min(converted.sum(), (1 - converted).sum()) <= FULL_CHOICE_CONVERSIONS),
         "contest": choice.contest,
         "reliability": reliability(truth, probability),
         "bands": by_band(truth, bands, BANDS),
+        "band_starts": dict(starts),
+        "capacity_per_week": band_limits.capacity,
         "empty_hot": "hot" not in bands,
-        "hot_rate_needed": 0.8,
+        "hot_rate_needed": starts["hot"],
         "highest_probability": float(probability.max()),
         "learning_curve": learning_curve(model, choice, matrix, converted, first_fold, seed),
         "importance": importance(model, matrix, seed),
@@ -64,11 +71,10 @@ def quality_report(
     return report
 
 
-def auc_interval(area: float, converted: Floats) -> dict[str, float]:
-    """The 95 % interval of the AUC."""
-    hits = float(converted.sum())
-    error = 1.96 * auc_error(area, hits, len(converted) - hits)
-    return {"low": max(0.0, area - error), "high": min(1.0, area + error)}
+def spread_of(probability: Floats) -> Spread:
+    """How many rows stand where."""
+    steps, rows = np.unique(np.floor(probability * STEPS + 1e-9).astype(int), return_counts=True)
+    return Spread(dict(zip(steps.tolist(), rows.tolist(), strict=True)))
 
 
 def rate_interval(converted: Floats) -> dict[str, float]:

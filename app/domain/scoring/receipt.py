@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.records import BANDS, Band
 from app.domain.scoring.columns import Floats
 
-BAND_STARTS: tuple[int, ...] = (80, 60, 40, 0)  # of hot, warm, cold, unqualified
 DECIMALS = 9
 
 Points = NDArray[np.int64]
@@ -32,12 +30,6 @@ def settled(probability: Floats) -> Floats:
 def scores_of(probability: Floats) -> Points:
     """The score: the floor of 100 x probability."""
     return np.floor(100 * probability).astype(np.int64)
-
-
-def bands_of(scores: Points, starts: tuple[int, ...] = BAND_STARTS) -> list[Band]:
-    """The band of each score; `starts` are the lowest scores of the bands, best band first."""
-    place = np.searchsorted(-np.asarray(starts), -scores, side="left")
-    return [BANDS[one] for one in place]
 
 
 def whole_points(base: float, shares: Floats, scores: Points) -> Receipts:

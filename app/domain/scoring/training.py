@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 import numpy as np
@@ -20,20 +20,24 @@ from app.domain.scoring.columns import Column, Floats, Table, filled, read_value
 from app.domain.scoring.drift import profile_of
 from app.domain.scoring.folds import forward_calibration, forward_folds, shuffled_folds
 from app.domain.scoring.kinds import infer_columns
-from app.domain.scoring.leaks import Evidence, Verdict, find_leaks
+from app.domain.scoring.leak_evidence import Evidence
+from app.domain.scoring.leaks import Verdict, find_leaks
 from app.domain.scoring.model import TrainedModel
-from app.domain.scoring.outcome import Outcome, read_outcome
+from app.domain.scoring.outcome import Outcome, read_outcome, within_horizon
 from app.domain.scoring.quality import quality_report
 from app.domain.scoring.receipt import settled
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, choose, learners_for
 from app.domain.scoring.vocabulary import Vocabulary, learn_vocabulary
+from app.domain.standing import SEED_BANDS, BandLimits
 
 FEWEST_FORWARD_FOLDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What the operator says: outcome's conversion value, time and id columns, columns out or in, kinds."""
+    """What the operator says: outcome's conversion value, time and id columns, columns out or in, kinds;
+    where the bands begin that the report counts; after how many days an outcome is known (None: it is).
+    """
 
     outcome: str
     positive: str | None = None
@@ -43,6 +47,8 @@ class TrainingOptions:
     accepted: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+    bands: BandLimits = SEED_BANDS
+    horizon_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ def train(table: Table, options: TrainingOptions, progress: Callable[[str], None
 def _train(table: Table, options: TrainingOptions, progress: Callable[[str], None]) -> Training:
     _check_names(table, options)
     outcome = read_outcome(table, options.outcome, options.positive)
+    if options.horizon_days is not None:
+        outcome = within_horizon(outcome, _days_entered(table, options), options.horizon_days)
     history = _read_history(table, outcome, options)
     if not history.vocabulary.columns:
         raise BadConfig([Fault("--history", "columns", "none is left to learn from")])
@@ -106,15 +114,16 @@ def _train(table: Table, options: TrainingOptions, progress: Callable[[str], Non
     rarer = min(conversions, len(history.converted) - conversions)
     model, held = None, None
     if learners_for(rarer, len(history.converted)):
-        model, held = learn(_without(history, verdict), rarer, options.seed, progress)
+        model, held = learn(_without(history, verdict), rarer, options, progress)
     left_out = table.rows - len(outcome.rows)
     return Training(model, history.columns, verdict, len(outcome.rows), conversions, left_out, held)
 
 
 def learn(
-    history: History, rarer: int, seed: int, progress: Callable[[str], None]
+    history: History, rarer: int, options: TrainingOptions, progress: Callable[[str], None]
 ) -> tuple[TrainedModel, Held]:
     """Choose, calibrate and fit on everything. `rarer` counts the rarer outcome: it rules what is tried."""
+    seed, bands = options.seed, replace(options.bands, weeks=_weeks(history) or options.bands.weeks)
     folds, calibration_folds = _folds(history, seed)
     vocabulary, matrix, converted = history.vocabulary, history.matrix, history.converted
     learners = learners_for(rarer, len(converted))
@@ -137,10 +146,26 @@ def learn(
         report={},
     )
     report = quality_report(
-        model, choice, matrix, converted, apart, held, folds[0], time=history.time, seed=seed
+        model,
+        choice,
+        matrix,
+        converted,
+        apart,
+        held,
+        folds[0],
+        time=history.time,
+        band_limits=bands,
+        seed=seed,
     )
     tested = Held(held, settled(apart[held]), forward=len(held) < len(converted))
     return TrainedModel(vocabulary, parts, model.calibration, model.profiles, report), tested
+
+
+def _weeks(history: History) -> float | None:
+    """How many weeks the rows came in over; None where their days are not told."""
+    if history.time is None or history.vocabulary.since is None:
+        return None
+    return max(1.0, float(np.nanmax(history.time) - np.nanmin(history.time)) / 7)
 
 
 def _check_names(table: Table, options: TrainingOptions) -> None:
@@ -183,6 +208,16 @@ def _read_time(column: Column, table: Table) -> Floats:
         message = "cannot be read as dates or numbers: name another column or set its kind in the mapping"
         raise BadConfig([Fault("--time", column.name, message)])
     return time
+
+
+def _days_entered(table: Table, options: TrainingOptions) -> Floats:
+    """The day each row came in. Raises BadConfig where no column tells it."""
+    columns = infer_columns(table, options.kinds)
+    time = next((column for column in columns if column.name == options.time), None)
+    if time is None or time.kind != "date":
+        message = "needs --time with a column of dates: days are counted from when a lead came in"
+        raise BadConfig([Fault("--horizon", str(options.horizon_days), message)])
+    return _read_time(time, table)
 
 
 def _evidence(history: History, seed: int) -> Evidence:
