@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.domain.errors import SaviaError
+from app.domain.errors import SaviaError, TryLater
 from app.pipeline import steps
 from app.pipeline.absorb import absorb, reread_contacts
 from app.pipeline.apply import apply_plan, writing
@@ -133,7 +133,11 @@ class Month:
             return
         following = ["write_back"]
         while following:
-            following = steps.write_back(self.services, self.clock())
+            try:
+                following = steps.write_back(self.services, self.clock())
+            except TryLater as reason:  # as the worker does: cut off on a busy machine, it goes on later
+                self.problems[str(reason)] += 1
+                self.clock.move(minutes=1)
 
     def _day_over(self) -> None:
         calls = self.vendors.traffic.taken()
