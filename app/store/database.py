@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -30,6 +31,8 @@ AWAY_FROM_HERE = {
 minute, not after the two hours of the operating system.
 """
 
+_LONG_NUMBER = re.compile(rb"[0-9]{19,}")
+
 LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 
@@ -55,14 +58,11 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
     return engine
 
 
-def _from_json(text: bytes | str) -> Any:
-    """A whole number of more than 64 bits comes back as the nearest fraction: no vendor sends an id so long
-    but as text.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:  # a number beyond every fraction
+def _from_json(text: bytes) -> Any:
+    """What Python's own reader makes of a JSONB column, in half of its time: a row has several."""
+    if _LONG_NUMBER.search(text):  # beyond 64 bits the fast reader makes another number of it, or none
         return json.loads(text)
+    return orjson.loads(text)
 
 
 def psycopg_url(url: str) -> str:
