@@ -84,6 +84,8 @@ def tell(story: Month, ending: Ending) -> None:
     say(f"   {len(story.post.lost)} deliveries lost for good; {away}")
     for vendor, what, number in lost_deliveries(story):
         say(f"      {number} {vendor} {what}")
+    for reason, times in sorted(story.problems.items()):
+        say(f"   met {times} times: {reason}")
     split, mixed = len(ending.people.split), len(ending.people.mixed)
     say(f"People: {split} leads are several persons, {mixed} persons are several leads")
     tell_calls(ending)
