@@ -244,6 +244,7 @@ def _keep(
         }
         before = before_images(plan.changes, current)
         plans.save(conn, plan, score_ids, before, now, run_id, releases=releases, dealt=dealt)
+        mirror.stamp_waiting(conn, [row for row in scene.waiting if row.person_id in changing], now)
     elif releases is not None:  # nobody is concerned: there is no plan to release them by
         switches.turn(conn, "released_rules", releases, now)
 

@@ -44,7 +44,15 @@ WAIT = sa.text("""
 """)
 DROP_WAITING = sa.text("""
     DELETE FROM unwritten USING unnest(CAST(:ids AS bigint[]), CAST(:stamps AS timestamptz[])) AS seen(id, at)
-    WHERE unwritten.person_id = seen.id AND unwritten.since <= seen.at
+    WHERE unwritten.person_id = seen.id AND unwritten.since = seen.at
+""")
+STAMP_WAITING = sa.text("""
+    UPDATE unwritten SET since = :at FROM (
+        SELECT person_id FROM unwritten
+        JOIN unnest(CAST(:ids AS bigint[]), CAST(:stamps AS timestamptz[])) AS seen(person_id, since)
+            USING (person_id, since)
+        ORDER BY person_id FOR UPDATE OF unwritten) AS held
+    WHERE unwritten.person_id = held.person_id
 """)
 OF_PEOPLE_HELD = sa.text("""
     SELECT * FROM mirror WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY contact_id FOR UPDATE
@@ -163,8 +171,18 @@ def count(conn: sa.Connection) -> int:
     return int(conn.execute(POPULATION, {"counted": COUNTED}).scalar_one())
 
 
+def stamp_waiting(conn: sa.Connection, rows: Iterable[Waiting], at: datetime) -> None:
+    """These leads are in a plan made `at`: they bear its moment, unless they changed since they were read."""
+    pairs = [(row.person_id, row.since) for row in rows]
+    if pairs:
+        ids, stamps = zip(*pairs, strict=True)
+        conn.execute(STAMP_WAITING, {"ids": list(ids), "stamps": list(stamps), "at": at})
+
+
 def drop_waiting(conn: sa.Connection, rows: Iterable[Waiting]) -> None:
-    """Take leads off the work list, unless they changed again since they were read."""
+    """Take leads off the work list, unless they changed again since they were read. An earlier moment is a
+    change as well: whoever told it began before the reading and ended after it.
+    """
     pairs = [(row.person_id, row.since) for row in rows]
     if pairs:
         ids, stamps = zip(*pairs, strict=True)

@@ -105,6 +105,20 @@ def test_what_was_shown_is_what_runs_and_again_there_is_nothing_to_write(
     assert calls(place) == before
 
 
+def test_who_is_scored_while_the_plan_is_made_is_considered_again(place: Town, living: Services) -> None:
+    """The scoring began before the plan and was stored after it was read."""
+    learn(living)
+    began = place.clock.now
+    place.clock.move(seconds=1)
+    plan = show(living).plan
+    person = next(change.person_id for change in plan.changes if isinstance(change, SetProperties))
+    with living.database.begin() as conn:
+        mirror.wait(conn, [person], began - timedelta(seconds=1))
+    carry_out(living, plan)
+    with living.database.connect() as conn:
+        assert [row.person_id for row in mirror.waiting(conn, 1_000)] == [person]
+
+
 def test_the_portal_holds_exactly_what_the_plan_said(place: Town, living: Services) -> None:
     plan = written_first(living)
     contacts, lists = place.portal.contacts, place.portal.lists
