@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import orjson
@@ -31,8 +30,6 @@ AWAY_FROM_HERE = {
 minute, not after the two hours of the operating system.
 """
 
-_LONG_NUMBER = re.compile(rb"[0-9]{19,}")
-
 LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 
@@ -59,10 +56,14 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
 
 
 def _from_json(text: bytes) -> Any:
-    """What Python's own reader makes of a JSONB column, in half of its time: a row has several."""
-    if _LONG_NUMBER.search(text):  # beyond 64 bits the fast reader makes another number of it, or none
+    """A JSONB column, of which a row has several, in a fifth of the time of Python's own reader. A whole
+    number of more than 64 bits comes back as the nearest fraction: no vendor sends an id so long but as text,
+    and to look for one took longer than to read the rest.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:  # a number beyond every fraction
         return json.loads(text)
-    return orjson.loads(text)
 
 
 def psycopg_url(url: str) -> str:
