@@ -131,7 +131,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def children_of(bind: str, port: int) -> list[Child]:
-    """Web, worker and clock, as the Procfile starts them."""
+    """Web, worker and clock by the Procfile's commands; what it sets to spare a dyno's memory is left out."""
     python = sys.executable
     gunicorn = [python, "-m", "gunicorn", "app.wiring:web", "--config", "gunicorn.conf.py"]
     return [

@@ -27,7 +27,9 @@ NOT_THERE = frozenset({"OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND"})
 """What a reading may say of single inputs: there is no such record, or nothing hangs together with it."""
 
 PASSING = frozenset({"RATE_LIMIT", "RATE_LIMITS", "INTERNAL_ERROR", "LOCKED", "TIMEOUT"})
-"""Categories in which HubSpot says of one input that it could not take it at the moment."""
+"""Categories in which HubSpot says of one input that it could not take it at the moment, as far as they are
+known: its error page lists none for single inputs.
+"""
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_.]{2,60}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")

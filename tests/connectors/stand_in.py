@@ -1,4 +1,4 @@
-"""A small real HTTP server that answers as a test tells it to, faults included."""
+"""A small real HTTP server that answers as a test tells it to, faults included; and a clock for waits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
+
+
+class StoryTime:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @dataclass(frozen=True)

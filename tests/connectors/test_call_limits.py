@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.call_limits import RateLimit
+from tests.connectors.stand_in import StoryTime
 
 WINDOW, LONGEST_WAY = 10.0, 0.3
 
@@ -17,17 +18,25 @@ ways = st.tuples(st.floats(0, LONGEST_WAY), st.floats(0, 3))
 """How long a call is on its way, and how long it is then worked on."""
 
 
-class StoryTime:
-    """A clock that only sleeping moves."""
+@given(st.integers(1, 6), st.integers(1, 20), st.lists(st.integers(0, 8), max_size=60))
+def test_no_window_ever_holds_more_calls_than_allowed(calls, seconds, pauses):
+    time = StoryTime()
+    limit = RateLimit(calls, seconds, clock=time.clock, sleep=time.sleep)
+    moments = []
+    for pause in pauses:
+        time.now += pause
+        limit.wait()
+        moments.append(time.now)
+    for first, moment in zip(moments, moments[calls:], strict=False):
+        assert moment - first >= seconds
 
-    def __init__(self) -> None:
-        self.now = 0.0
 
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+def test_calls_within_the_limit_do_not_wait():
+    time = StoryTime()
+    limit = RateLimit(3, 10, clock=time.clock, sleep=time.sleep)
+    for _ in range(3):
+        limit.wait()
+    assert time.now == 0
 
 
 @settings(max_examples=60)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.domain.errors import BadCredentials, BadRecord, SaviaError, TryLater
 from connectors.call_limits import RateLimit
 from connectors.http import HttpSession, PageLoopGuard, retry_after
-from tests.connectors.stand_in import Reply, Script, StandIn, closed_port, in_turn
+from tests.connectors.stand_in import Reply, Script, StandIn, StoryTime, closed_port, in_turn
 
 OK = Reply(body={"ok": True})
 BUSY = Reply(429, {"message": "slow down"})
@@ -268,40 +268,6 @@ def test_eight_threads_share_one_session(bench):
     assert one.session.calls == {"2xx": 40}
 
 
-class FakeTime:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@given(st.integers(1, 6), st.integers(1, 20), st.lists(st.integers(0, 8), max_size=60))
-def test_no_window_ever_holds_more_calls_than_allowed(calls, seconds, pauses):
-    time = FakeTime()
-    limit = RateLimit(calls, seconds, clock=time.clock, sleep=time.sleep)
-    moments = []
-    for pause in pauses:
-        time.now += pause
-        limit.wait()
-        moments.append(time.now)
-    for first, moment in zip(moments, moments[calls:], strict=False):
-        assert moment - first >= seconds
-
-
-def test_calls_within_the_limit_do_not_wait():
-    time = FakeTime()
-    limit = RateLimit(3, 10, clock=time.clock, sleep=time.sleep)
-    for _ in range(3):
-        limit.wait()
-    assert time.now == 0
-
-
 def test_every_limit_is_waited_for_the_longest_first(bench):
     waited: list[float] = []
 
@@ -314,7 +280,7 @@ def test_every_limit_is_waited_for_the_longest_first(bench):
 
 
 def test_each_attempt_waits_for_its_place(bench):
-    time = FakeTime()
+    time = StoryTime()
     limit = RateLimit(1, 7, clock=time.clock, sleep=time.sleep)
     bench(BUSY, OK).session.call("GET", "/x", limits=(limit,))
     assert time.now == 7
