@@ -19,7 +19,7 @@ from app.pipeline.power import Forecast
 from app.pipeline.release_total import ReleaseTotal, count_release
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
-from app.store import mirror
+from app.store import work_list
 from app.wiring import open_services
 from jobs.console import Console
 
@@ -111,7 +111,7 @@ def _rest(services: Services, shown: Shown) -> Iterator[str]:
     """What a plan of the largest size leaves for the next ones."""
     if shown.more:
         with services.database.connect() as conn:
-            waiting = mirror.count_waiting(conn)
+            waiting = work_list.count(conn)
         yield (
             f"This plan looks at {shown.leads:,} leads; {waiting:,} wait, these included. Once it is applied "
             f"the next lot is planned, and waits for you where it passes a limit: python -m jobs {NAME}"

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from functools import lru_cache
 
-from app.domain.changes import CLEAR, EnsureList, EnsureProperty, SetupChange
-from app.domain.portal import AskedProperty, HubSpotMapping, OwnedProperty, TaskRule, Workflow, our_lists
+from app.domain.changes import CLEAR
+from app.domain.portal import HubSpotMapping, OwnedProperty, TaskRule, Workflow
 from app.domain.records import Activity, Score
 from app.domain.values import same_value
 
@@ -109,11 +109,7 @@ def lead_values(lead: LeadState) -> dict[str, str]:
     values |= _mail_counts(lead.activities)
     if own := [item.occurred_at for item in lead.activities if _is_own(item)]:
         values["last_activity_at"] = milliseconds(max(own))
-    known = [at for at in lead.data_through.values() if at]
-    if known and len(known) == len(lead.data_through):
-        values["data_through"] = milliseconds(min(known))
-    if lead.data_through:
-        values["sources_through"] = sources_through(lead.data_through)
+    values |= _through_values(tuple(lead.data_through.items()))
     return {name: value[:LONGEST_TEXT] for name, value in values.items()}
 
 
@@ -152,6 +148,14 @@ def _mail_counts(activities: tuple[Activity, ...]) -> dict[str, str]:
         name: str(sum((item.kind, _is_machine(item)) == counted for item in activities))
         for name, counted in _MAIL_COUNTED.items()
     }
+
+
+@lru_cache(maxsize=8)
+def _through_values(through: tuple[tuple[str, datetime | None], ...]) -> Mapping[str, str]:
+    """Kept, since they are the same for all leads of a plan."""
+    known = [at for _, at in through if at]
+    values = {"data_through": milliseconds(min(known))} if known and len(known) == len(through) else {}
+    return values | ({"sources_through": sources_through(dict(through))} if through else {})
 
 
 def _is_machine(item: Activity) -> bool:
@@ -223,87 +227,3 @@ def _deserves(item: OwnedProperty, wanted: str, held: str) -> bool:
         return abs(float(wanted) - float(held)) >= item.step
     except ValueError:
         return True
-
-
-def wanted_schema(mapping: HubSpotMapping, language: Literal["es", "en"]) -> tuple[SetupChange, ...]:
-    """The property group, properties and lists a portal must have, in the order they must be made."""
-    group = mapping.group
-    group_label = group.label_es if language == "es" else group.label_en
-    triggers = tuple(_trigger_property(workflow) for workflow in mapping.workflows)
-    return (
-        EnsureProperty(
-            f"group:{group.name}", group.name, {"group": True, "name": group.name, "label": group_label}
-        ),
-        *(
-            EnsureProperty(f"property:{item.name}", item.name, _definition(item, group.name, language))
-            for item in (*mapping.properties, _pause_property(mapping), *triggers)
-        ),
-        *(
-            EnsureProperty(f"property:{item.name}", item.name, _question(item, group.name, language))
-            for item in mapping.asked
-        ),
-        *(EnsureList(f"list:{name}", name) for name in our_lists(mapping)),
-    )
-
-
-def _trigger_property(workflow: Workflow) -> OwnedProperty:
-    return OwnedProperty(
-        name=workflow.trigger_property,
-        value="",
-        label_es=workflow.label_es,
-        label_en=workflow.label_en,
-        type="datetime",
-        field_type="date",
-        write="rides",
-    )
-
-
-def _pause_property(mapping: HubSpotMapping) -> OwnedProperty:
-    own = mapping.pause
-    return OwnedProperty(
-        name=own.name,
-        value="",
-        label_es=own.label_es,
-        label_en=own.label_en,
-        type="bool",
-        field_type="booleancheckbox",
-        write="rides",
-    )
-
-
-def _question(item: AskedProperty, group: str, language: Literal["es", "en"]) -> dict[str, object]:
-    """The create body of a property that people fill in, its answers in the portal's language."""
-    return {
-        "name": item.name,
-        "label": item.label_es if language == "es" else item.label_en,
-        "groupName": group,
-        "type": "enumeration",
-        "fieldType": "select",
-        "options": [
-            {
-                "label": choice.es if language == "es" else choice.en,
-                "value": choice.value,
-                "displayOrder": place,
-                "hidden": False,
-            }
-            for place, choice in enumerate(item.options)
-        ],
-    }
-
-
-def _definition(item: OwnedProperty, group: str, language: Literal["es", "en"]) -> dict[str, object]:
-    """HubSpot's create body of a property. Source: properties API, "create a property"."""
-    body: dict[str, object] = {
-        "name": item.name,
-        "label": item.label_es if language == "es" else item.label_en,
-        "groupName": group,
-        "type": item.type,
-        "fieldType": item.field_type,
-    }
-    options = ("true", "false") if item.type == "bool" else item.options
-    if options:
-        body["options"] = [
-            {"label": option, "value": option, "displayOrder": place, "hidden": False}
-            for place, option in enumerate(options)
-        ]
-    return body

@@ -82,13 +82,15 @@ def step_of(standing: float) -> int:
     return int(standing * STEPS + 1e-9)
 
 
-def percentile(standing: float, spread: Spread) -> int:
-    """The share of leads that stand lower, in percent; equals count half."""
-    if not spread.leads:
-        return 0
-    place = step_of(standing)
-    lower = sum(count for step, count in spread.counts.items() if step < place)
-    return int(100 * (lower + spread.counts.get(place, 0) / 2) / spread.leads)
+def percentiles(spread: Spread) -> list[int]:
+    """By step, the share of leads that stand lower, in percent; equals count half. Empty without leads."""
+    leads, lower = spread.leads, 0
+    found: list[int] = []
+    for step in range(STEPS + 1 if leads else 0):
+        equals = spread.counts.get(step, 0)
+        found.append(int(100 * (lower + equals / 2) / leads))
+        lower += equals
+    return found
 
 
 def starts_by_score(bands: Bands) -> Starts:

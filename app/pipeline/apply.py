@@ -18,9 +18,9 @@ from app.pipeline.lots import WRITER_WAIT, Applied, Sending, people_of
 from app.pipeline.reread import is_old
 from app.pipeline.under_way import UnderWay, lots_under_way
 from app.services import Services
-from app.store import day_totals, ledger, mirror, plans, switches
-from app.store.mirror import Waiting
+from app.store import day_totals, ledger, plans, switches, work_list
 from app.store.plans import PLAN_LIFE, StoredPlan
+from app.store.work_list import Waiting
 
 UNDO = "undo of run"
 """How the pause that an undo sets begins; the run's number follows."""
@@ -148,9 +148,9 @@ def _consider_no_more(conn: sa.Connection, stored: StoredPlan) -> None:
     """What was written needs no look; what was taken back needs another one, once writes go on."""
     changed = set(people_of(stored.plan.changes)) - {0}
     if stored.undoes is None:
-        mirror.drop_waiting(conn, [Waiting(person_id, stored.made_at) for person_id in sorted(changed)])
+        work_list.drop(conn, [Waiting(person_id, stored.made_at) for person_id in sorted(changed)])
     else:
-        mirror.wait(conn, changed, stored.made_at)
+        work_list.add(conn, changed, stored.made_at)
 
 
 def _runnable(stored: StoredPlan | None, fingerprint: str, now: datetime, *, released: bool) -> StoredPlan:

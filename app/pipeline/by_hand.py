@@ -12,7 +12,7 @@ from app.pipeline.lots import Applied
 from app.pipeline.run_record import recorded
 from app.pipeline.turn import write_hot
 from app.services import Services
-from app.store import mirror, plans, switches
+from app.store import plans, switches, work_list
 
 
 def release_plan(services: Services, job: str, fingerprint: str) -> tuple[Applied, int]:
@@ -54,7 +54,7 @@ def _paused_from_now(services: Services) -> Callable[[], bool]:
 
 def _hot_leads_wait(services: Services) -> bool:
     with services.database.connect() as conn:
-        return services.settings.write_back.unattended and mirror.any_hot(conn) and _may_be_written(conn)
+        return services.settings.write_back.unattended and work_list.any_hot(conn) and _may_be_written(conn)
 
 
 def _may_be_written(conn: sa.Connection) -> bool:

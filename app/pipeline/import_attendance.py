@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from app.domain.errors import BadConfig, Fault
 from app.domain.occurrences import SAME_OCCURRENCE
 from app.domain.records import Occurrence
-from app.pipeline.absorb import Absorbed, store_records
+from app.pipeline.absorbed import Absorbed
+from app.pipeline.pages import store_records
 from app.pipeline.run_record import recorded
 from app.services import Services
 from app.store import occurrences

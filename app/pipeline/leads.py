@@ -10,7 +10,7 @@ from app.domain.desired import LeadState, Texts
 from app.domain.records import IdentityKey, Score
 from app.domain.scoring.bands import next_action, recommendations
 from app.domain.scoring.points import wording
-from app.domain.standing import percentile, standing_of
+from app.domain.standing import percentiles, standing_of, step_of
 from app.pipeline.through import data_through
 from app.services import Services
 from app.store import activities, facts, people, scores, spread
@@ -29,7 +29,7 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
     seen = facts.observed_people(conn, ids)
     profiles = {person_id: _ranked(found) for person_id, found in facts.profiles_of(conn, ids).items()}
     through = data_through(conn, services)
-    counted, _ = spread.read(conn)
+    ranks = percentiles(spread.read(conn)[0])
     return [
         LeadState(
             person_id=person_id,
@@ -44,7 +44,7 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
             details=_details(profiles.get(person_id, [])),
             scored_at=latest[person_id].scored_at,
             data_through=through,
-            percentile=percentile(standing_of(latest[person_id].score), counted) if counted.leads else None,
+            percentile=ranks[step_of(standing_of(latest[person_id].score))] if ranks else None,
         )
         for person_id in ids
     ]

@@ -27,7 +27,7 @@ from app.domain.records import IdentityKey
 from app.pipeline.reread import reread
 from app.pipeline.write_back import destination_of
 from app.services import Services
-from app.store import ledger, merges, mirror, people, writer
+from app.store import ledger, merges, mirror, people, work_list, writer
 from app.store.people_locks import persons_left
 from app.store.plans import StoredPlan
 
@@ -156,9 +156,9 @@ class Sending:
             ledger.settle(conn, self.stored.plan.fingerprint, outcomes, now)
             # A newer plan left out what this one had begun: the lead is looked at once more.
             skipped = [by_key[item.key] for item in outcomes if item.status == "superseded"]
-            mirror.wait(conn, set(people_of(skipped)) - {0}, now)
+            work_list.add(conn, set(people_of(skipped)) - {0}, now)
             if any(isinstance(change, EnsureProperty | EnsureList) for change, _ in done):
-                mirror.wait(conn, ledger.refused_people(conn), now)  # the portal holds what it lacked
+                work_list.add(conn, ledger.refused_people(conn), now)  # the portal holds what it lacked
             _remember(conn, done, self.stored.score_ids, now)
 
 
@@ -232,7 +232,7 @@ def _with_contact(change: Change, created: Mapping[int, str]) -> Change:
     match change:
         case SetProperties() | AddToList() | RemoveFromList() | EnrolInWorkflow() | CreateTask():
             contact_id = change.contact_id or created.get(change.person_id) or ""
-            return replace(change, contact_id=contact_id)
+            return change if contact_id == change.contact_id else replace(change, contact_id=contact_id)
         case _:
             return change
 

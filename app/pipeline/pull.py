@@ -9,10 +9,10 @@ from datetime import datetime
 
 from app.domain.errors import BadRecord, NotForUs, PartlyRead, SaviaError, TryLater
 from app.domain.records import Page
-from app.pipeline.absorb import store_page
 from app.pipeline.ahead import in_few, pages_ahead
 from app.pipeline.counts import count
 from app.pipeline.gone import follow_gone
+from app.pipeline.pages import store_page
 from app.services import Services
 from app.store import cursors, runs
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from app.domain.changes import Plan, Problem, SetupChange
-from app.domain.desired import wanted_schema
 from app.domain.errors import BadConfig, Fault, SaviaError
 from app.domain.gate import Gate
 from app.domain.past import Past
 from app.domain.plan import make_plan
+from app.domain.portal_schema import wanted_schema
 from app.domain.ports import Destination, PortalCheck
 from app.pipeline.apply import PATIENCE_BY_HAND, apply_plan, writing
 from app.pipeline.checkup import database_problem

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from app.domain.errors import UnsafePlan
-from app.pipeline.absorb import Absorbed, reread_contacts
 from app.pipeline.absorb import absorb as absorb_lot
+from app.pipeline.absorb import reread_contacts
+from app.pipeline.absorbed import Absorbed
 from app.pipeline.bands import renew_spread
 from app.pipeline.points_watch import watch_points
 from app.pipeline.pull import pull_round

@@ -19,7 +19,7 @@ from app.pipeline.step_time import out_of_time
 from app.pipeline.under_way import UnderWay, lots_under_way
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
-from app.store import mirror, plans, switches
+from app.store import plans, switches, work_list
 
 HANDS_OVER = timedelta(seconds=4.5)
 """A turn ends with the first plan that is sent after this: what is under way then, and the plan that is being
@@ -155,7 +155,7 @@ class _Turn:
         if not self.hot_first or self.hot_waits:
             return False
         with self.services.database.connect() as conn:
-            return mirror.any_hot(conn)
+            return work_list.any_hot(conn)
 
     def _write_hot(self, under_way: UnderWay) -> UnsafePlan | None:
         """Nothing else is under way meanwhile: what it sets is compared with what this did."""

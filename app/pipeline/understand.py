@@ -17,7 +17,7 @@ from app.pipeline.leads_now import leads_now
 from app.pipeline.scoring import score_lot
 from app.pipeline.texts import readings
 from app.services import Services
-from app.store import activities, mirror, people, scores, standings, summaries, unscored
+from app.store import activities, people, scores, standings, summaries, unscored, work_list
 from app.store.people_locks import hold_to_score
 from app.store.summaries import SummaryLot
 
@@ -45,7 +45,7 @@ def rescore_touched(services: Services, now: datetime, lot: int = FACTS_AT_ONCE)
         rows = people.take_touched(conn, lot, only)
         taken += [row.person_id for row in rows]
         changed = _from_facts(services, conn, taken, now)
-        mirror.wait(conn, taken, now, hot={row.person_id for row in rows if row.hot})
+        work_list.add(conn, taken, now, hot={row.person_id for row in rows if row.hot})
         people.untouch(conn, rows)
         return changed
 
@@ -148,7 +148,7 @@ def _as_time_passed(services: Services, conn: sa.Connection, ids: Sequence[int],
     for first in range(0, len(others), FACTS_AT_ONCE):
         changed |= _from_facts(services, conn, others[first : first + FACTS_AT_ONCE], now)
     changed |= _score(services, conn, lot, now, fresh=False)
-    mirror.wait(conn, changed, now)
+    work_list.add(conn, changed, now)
     return changed
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from app.domain.changes import Problem, SetupChange
-from app.domain.desired import wanted_schema
 from app.domain.errors import BadCredentials, SaviaError
+from app.domain.portal_schema import wanted_schema
 from app.domain.ports import Destination, PortalCheck
 from app.services import Services
 from app.store import experiments, switches

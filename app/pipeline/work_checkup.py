@@ -23,12 +23,12 @@ from app.store import (
     job_rows,
     ledger,
     migrate,
-    mirror,
     people,
     plans,
     quarantine,
     runs,
     switches,
+    work_list,
 )
 
 OLDEST_DELIVERY = timedelta(minutes=10)
@@ -46,7 +46,7 @@ def work_state(conn: sa.Connection, services: Services, now: datetime) -> dict[s
         "leads to score": people.any_touched(conn),
         "activities": activities.count(conn),
         "records held": quarantine.count_open(conn),
-        "leads waiting for a write": mirror.count_waiting(conn),
+        "leads waiting for a write": work_list.count(conn),
         "webhook to HubSpot, last day": str(freshness.measure(conn, now - timedelta(days=1))),
         "marketing contacts": tell_standing(bill_now(services, conn)),
         "pulled activity to HubSpot, last day": str(freshness.measure_pulled(conn, now - timedelta(days=1))),

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.domain.changes import Contact, Plan, SetupChange
-from app.domain.desired import Desired, make_desired, wanted_schema, worth_writing
+from app.domain.desired import Desired, make_desired, worth_writing
 from app.domain.edits import Memory
 from app.domain.errors import BadConfig, Fault
 from app.domain.experiments import Assignment, Dealt, Trial, assign, first_eligible
@@ -17,6 +17,7 @@ from app.domain.gate import Gate
 from app.domain.past import Past
 from app.domain.plan import make_plan
 from app.domain.portal import managed_lists
+from app.domain.portal_schema import wanted_schema
 from app.domain.ports import Destination
 from app.pipeline.bill import held_by_bill
 from app.pipeline.current import Current, before_images, read_current, remembered
@@ -24,8 +25,8 @@ from app.pipeline.leads import load_leads
 from app.pipeline.limits import held_by_lists, limits_of
 from app.pipeline.release import gate_of, note_marketing, rules_of
 from app.services import Services
-from app.store import day_totals, ledger, mirror, plans, switches
-from app.store.mirror import Waiting
+from app.store import day_totals, ledger, mirror, plans, switches, work_list
+from app.store.work_list import Waiting
 
 LARGEST_PLAN = 20_000
 """Leads considered in one plan: what a person can look at, and well under a minute of reading HubSpot."""
@@ -78,8 +79,8 @@ def show_plan(
     hot = True if hot_only else False if but else None
     with services.database.begin() as conn:
         if enrol:
-            mirror.wait_everyone(conn, now)
-        waiting = mirror.waiting(conn, most, hot=hot, but=but)
+            work_list.add_everyone(conn, now)
+        waiting = work_list.first(conn, most, hot=hot, but=but)
         scene = _scene(services, conn, waiting, now, enrol=enrol, afresh=with_setup)
     current = read_current(services, destination, scene.candidates, scene.known)
     arms = _new_arms(scene, current.contacts, services)
@@ -244,7 +245,7 @@ def _keep(
         }
         before = before_images(plan.changes, current)
         plans.save(conn, plan, score_ids, before, now, run_id, releases=releases, dealt=dealt)
-        mirror.stamp_waiting(conn, [row for row in scene.waiting if row.person_id in changing], now)
+        work_list.stamp(conn, [row for row in scene.waiting if row.person_id in changing], now)
     elif releases is not None:  # nobody is concerned: there is no plan to release them by
         switches.turn(conn, "released_rules", releases, now)
 
@@ -263,7 +264,7 @@ def _note(conn: sa.Connection, plan: Plan, scene: _Scene, current: Current, now:
 def _drop_quiet(conn: sa.Connection, plan: Plan, scene: _Scene) -> None:
     """Leads the plan does not touch are done waiting."""
     changing = _changing(plan)
-    mirror.drop_waiting(conn, [row for row in scene.waiting if row.person_id not in changing])
+    work_list.drop(conn, [row for row in scene.waiting if row.person_id not in changing])
 
 
 def _remember(conn: sa.Connection, plan: Plan, scene: _Scene, current: Current, now: datetime) -> None:

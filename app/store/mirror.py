@@ -1,21 +1,17 @@
-"""What HubSpot holds of ours per contact, and which leads wait to be considered for a write."""
+"""What HubSpot holds of ours, per contact: as last written or read."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from app.domain.changes import Contact
 from app.domain.edits import Memory
 from app.store.encoding import as_json
 from app.store.schema.decided import mirror as table
-from app.store.schema.decided import unwritten
-from app.store.schema.understood import feature
 
 LIST_SIZES = sa.text("""
     SELECT name, (
@@ -34,25 +30,6 @@ POPULATION = sa.text("""
         FROM pg_class WHERE oid = 'mirror'::regclass)) END
     FROM (SELECT count(*) AS few FROM (
         SELECT FROM mirror WHERE score_id IS NOT NULL LIMIT :counted) AS some_of_them) AS counted
-""")
-WAIT = sa.text("""
-    INSERT INTO unwritten (person_id, since, hot)
-    SELECT person_id, :at, hot
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:hot AS boolean[])) AS d(person_id, hot)
-    ON CONFLICT (person_id) DO UPDATE SET
-        since = excluded.since, hot = unwritten.hot OR excluded.hot
-""")
-DROP_WAITING = sa.text("""
-    DELETE FROM unwritten USING unnest(CAST(:ids AS bigint[]), CAST(:stamps AS timestamptz[])) AS seen(id, at)
-    WHERE unwritten.person_id = seen.id AND unwritten.since = seen.at
-""")
-STAMP_WAITING = sa.text("""
-    UPDATE unwritten SET since = :at FROM (
-        SELECT person_id FROM unwritten
-        JOIN unnest(CAST(:ids AS bigint[]), CAST(:stamps AS timestamptz[])) AS seen(person_id, since)
-            USING (person_id, since)
-        ORDER BY person_id FOR UPDATE OF unwritten) AS held
-    WHERE unwritten.person_id = held.person_id
 """)
 OF_PEOPLE_HELD = sa.text("""
     SELECT * FROM mirror WHERE person_id = ANY(CAST(:ids AS bigint[])) ORDER BY contact_id FOR UPDATE
@@ -111,82 +88,11 @@ SAVE = sa.text("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A lead that waits to be considered, since when, and whether a webhook brought it."""
-
-    person_id: int
-    since: datetime
-    hot: bool = False
-
-
-def wait(
-    conn: sa.Connection, person_ids: Collection[int], at: datetime, *, hot: Collection[int] = ()
-) -> None:
-    """Put leads on the work list of write_back, `hot` ones before the others; the newest moment stays."""
-    if person_ids:
-        ids = sorted(person_ids)
-        conn.execute(WAIT, {"ids": ids, "hot": [person in hot for person in ids], "at": at})
-
-
-def wait_everyone(conn: sa.Connection, at: datetime) -> None:
-    """Put everybody who was ever scored on the work list, behind those who wait there."""
-    everyone = sa.select(feature.c.person_id, sa.literal(at), sa.false())
-    conn.execute(
-        insert(unwritten)
-        .from_select(["person_id", "since", "hot"], everyone)
-        .on_conflict_do_nothing(index_elements=[unwritten.c.person_id])
-    )
-
-
-def waiting(
-    conn: sa.Connection, limit: int, *, hot: bool | None = None, but: Collection[int] = ()
-) -> list[Waiting]:
-    """The hot leads, then those that have waited longest, without those in `but`; only those that are `hot`,
-    or are not, where that is told.
-    """
-    query = sa.select(unwritten).where(
-        unwritten.c.person_id != sa.all_(sa.literal(sorted(but), ARRAY(sa.BigInteger)))
-    )
-    if hot is not None:
-        query = query.where(unwritten.c.hot == hot)
-    query = query.order_by(unwritten.c.hot.desc(), unwritten.c.since, unwritten.c.person_id).limit(limit)
-    return [Waiting(row.person_id, row.since, row.hot) for row in conn.execute(query)]
-
-
-def any_hot(conn: sa.Connection) -> bool:
-    """Does a lead wait that a webhook spoke of?"""
-    return bool(conn.execute(sa.select(sa.exists().where(unwritten.c.hot))).scalar())
-
-
-def count_waiting(conn: sa.Connection) -> int:
-    """How many leads wait to be considered."""
-    return conn.execute(sa.select(sa.func.count()).select_from(unwritten)).scalar_one()
-
-
 def count(conn: sa.Connection) -> int:
     """How many contacts HubSpot shows a score of ours for: exact up to COUNTED, beyond it as PostgreSQL's
     statistics have it, and COUNTED where it gathered none yet.
     """
     return int(conn.execute(POPULATION, {"counted": COUNTED}).scalar_one())
-
-
-def stamp_waiting(conn: sa.Connection, rows: Iterable[Waiting], at: datetime) -> None:
-    """These leads are in a plan made `at`: they bear its moment, unless they changed since they were read."""
-    pairs = [(row.person_id, row.since) for row in rows]
-    if pairs:
-        ids, stamps = zip(*pairs, strict=True)
-        conn.execute(STAMP_WAITING, {"ids": list(ids), "stamps": list(stamps), "at": at})
-
-
-def drop_waiting(conn: sa.Connection, rows: Iterable[Waiting]) -> None:
-    """Take leads off the work list, unless they changed again since they were read. An earlier moment is a
-    change as well: whoever told it began before the reading and ended after it.
-    """
-    pairs = [(row.person_id, row.since) for row in rows]
-    if pairs:
-        ids, stamps = zip(*pairs, strict=True)
-        conn.execute(DROP_WAITING, {"ids": list(ids), "stamps": list(stamps)})
 
 
 def hold(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, Contact]:

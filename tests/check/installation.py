@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app.config import load_settings
 from app.domain.changes import Problem
-from app.domain.desired import wanted_schema
+from app.domain.portal_schema import wanted_schema
 from app.pipeline.checkup import Checkup, check_up
 from app.services import Services
 from app.store import migrate, slots

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.desired import LONGEST_TEXT, lead_values, make_desired, milliseconds, wanted_schema
+from app.domain.desired import LONGEST_TEXT, lead_values, make_desired, milliseconds
+from app.domain.portal_schema import wanted_schema
 from app.domain.records import Activity
 from app.domain.values import same_value
 from tests.domain.leads import MAPPING, NOW, lead

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.records import BANDS
-from app.domain.standing import Spread, band_at, percentile, starts_by_capacity, starts_by_score, step_of
+from app.domain.standing import Spread, band_at, percentiles, starts_by_capacity, starts_by_score, step_of
 from mappings.load import load_mappings
 
 BANDS_SHIPPED = load_mappings().scoring.bands
@@ -21,10 +21,20 @@ def spread_of(standings: list[float]) -> Spread:
 
 @given(STANDINGS)
 def test_a_percentile_rises_with_the_standing_and_stays_within_100(standings: list[float]) -> None:
-    spread = spread_of(standings)
-    found = [percentile(one, spread) for one in sorted(standings)]
+    ranks = percentiles(spread_of(standings))
+    found = [ranks[step_of(one)] for one in sorted(standings)]
     assert found == sorted(found)
     assert 0 <= found[0] <= found[-1] <= 100
+
+
+@given(STANDINGS, st.data())
+def test_a_percentile_is_the_share_that_stands_lower_and_half_of_the_equals(
+    standings: list[float], data: st.DataObject
+) -> None:
+    steps = [step_of(one) for one in standings]
+    mine = data.draw(st.sampled_from(steps))
+    lower, equals = sum(one < mine for one in steps), steps.count(mine)
+    assert percentiles(spread_of(standings))[mine] == int(100 * (lower + equals / 2) / len(steps))
 
 
 @given(STANDINGS, st.integers(1, 20))
@@ -58,5 +68,5 @@ def test_the_published_bands_begin_where_the_score_says(value: int) -> None:
 
 
 def test_nobody_stands_anywhere_before_the_first_count() -> None:
-    assert percentile(0.5, Spread({})) == 0
+    assert percentiles(Spread({})) == []
     assert Spread({}).highest == 0

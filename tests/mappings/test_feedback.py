@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.domain.desired import lead_values, make_desired, wanted_schema
+from app.domain.desired import lead_values, make_desired
 from app.domain.normalize import normalize
+from app.domain.portal_schema import wanted_schema
 from app.domain.records import Profile, Record
 from mappings.load import contact_properties, load_mappings
 from tests.domain.leads import NOW, lead

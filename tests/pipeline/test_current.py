@@ -12,7 +12,7 @@ from app.pipeline.receive import receive
 from app.pipeline.undo import show_undo
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
-from app.store import facts, mirror
+from app.store import facts, mirror, work_list
 from tests.line import Town, sign_hubspot
 from tests.pipeline.writes import carry_out, learn, written_first
 from tests.writing.acts import carry_out as carry_out_in_a_run
@@ -41,7 +41,7 @@ def everybody_better(services: Services) -> None:
     now = services.clock()
     with services.database.begin() as conn:
         conn.execute(BETTER, {"at": now})
-        mirror.wait_everyone(conn, now)
+        work_list.add_everyone(conn, now)
 
 
 def unattended(services: Services) -> Shown:

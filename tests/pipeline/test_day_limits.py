@@ -12,7 +12,7 @@ from app.pipeline import steps, write_back
 from app.pipeline.apply import apply_plan, writing
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
-from app.store import day_totals, mirror, plans
+from app.store import day_totals, plans, work_list
 from tests.line import Town
 from tests.pipeline.test_current import everybody_better, settled_in
 from tests.pipeline.writes import carry_out, learn, written_first
@@ -29,7 +29,7 @@ def everybody_out_of_band(services: Services) -> None:
     """As by a fault: whatever band they were in, all are in another one."""
     with services.database.begin() as conn:
         conn.execute(OUT_OF_BAND, {"at": services.clock()})
-        mirror.wait_everyone(conn, services.clock())
+        work_list.add_everyone(conn, services.clock())
 
 
 def write_all(services: Services) -> None:

@@ -16,7 +16,7 @@ from app.pipeline.model_watch import watch
 from app.pipeline.steps import decay
 from app.pipeline.understand import rescore_after, rescore_due, rescore_touched
 from app.services import Services
-from app.store import mirror, models, people, scores
+from app.store import models, people, scores, work_list
 from tests.line import Moment
 from tests.pipeline.past import DAY, act, keep, live, profile, quiet, score_all
 
@@ -62,7 +62,7 @@ def test_a_model_beats_points_scores_every_lead_and_can_be_taken_back(
 
 def _every_lead_is_scored_by(services: Services, named: str) -> None:
     with services.database.begin() as conn:
-        mirror.drop_waiting(conn, mirror.waiting(conn, 10**6))
+        work_list.drop(conn, work_list.first(conn, 10**6))
     while "decay" in decay(services, services.clock()):
         pass
     with services.database.connect() as conn:

@@ -17,7 +17,7 @@ from app.pipeline.apply import carry_out
 from app.pipeline.lots import people_of
 from app.pipeline.write_back import Shown, show_plan
 from app.services import Services
-from app.store import mirror, plans
+from app.store import plans, work_list
 from tests.line import Town
 from tests.pipeline.test_current import everybody_better, settled_in
 
@@ -60,7 +60,7 @@ def test_a_turn_goes_from_plan_to_plan_and_writes_everybody_once(
     assert turns < len(plans_made), "one turn carried out several plans"
     assert max(written(living).values()) == 1
     with living.database.connect() as conn:
-        assert mirror.count_waiting(conn) == 0
+        assert work_list.count(conn) == 0
 
 
 def test_what_a_turn_made_ahead_is_what_the_next_one_begins_with(
@@ -96,8 +96,8 @@ def test_who_is_hot_by_then_is_written_between_two_lots_and_the_bulk_goes_on(
     def meanwhile(*asked: Any) -> bool:
         if not hot:
             with living.database.begin() as conn:
-                hot.extend(row.person_id for row in mirror.waiting(conn, 999)[2 * FEW :])
-                mirror.wait(conn, hot, living.clock(), hot=hot)
+                hot.extend(row.person_id for row in work_list.first(conn, 999)[2 * FEW :])
+                work_list.add(conn, hot, living.clock(), hot=hot)
         return carry_out(*asked)
 
     monkeypatch.setattr(turn, "carry_out", meanwhile)
@@ -140,4 +140,4 @@ def test_plans_that_hubspot_interrupts_are_gone_on_with_before_the_one_made_ahea
         pass
     assert max(written(living).values()) == 1
     with living.database.connect() as conn:
-        assert mirror.count_waiting(conn) == 0
+        assert work_list.count(conn) == 0

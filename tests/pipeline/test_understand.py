@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.pipeline.absorb import absorb
 from app.pipeline.understand import rescore_after, rescore_touched
 from app.services import Services
-from app.store import inbox, mirror, people, scores
+from app.store import inbox, people, scores, work_list
 from app.store.scores import StoredScore
 from tests.line import Moment, registration
 
@@ -32,7 +32,7 @@ def score_of(services: Services, number: int = 1) -> StoredScore:
 
 def waiting(services: Services) -> list[int]:
     with services.database.connect() as conn:
-        return [row.person_id for row in mirror.waiting(conn, 99)]
+        return [row.person_id for row in work_list.first(conn, 99)]
 
 
 def test_a_touched_lead_gets_a_score_whose_receipt_adds_up_and_waits_for_a_write(services: Services) -> None:
@@ -64,7 +64,7 @@ def test_scoring_again_at_the_same_moment_changes_nobody(services: Services) -> 
     register(services, 1, 2)
     rescore_touched(services, services.clock())
     with services.database.begin() as conn:
-        mirror.drop_waiting(conn, mirror.waiting(conn, 99))
+        work_list.drop(conn, work_list.first(conn, 99))
     done, _ = rescore_after(services, 0, services.clock())
     assert (done.leads, done.changed) == (2, 0)
     assert waiting(services) == []

@@ -24,7 +24,7 @@ from app.pipeline.apply import PLAN_LIFE, apply_plan, writing
 from app.pipeline.explain import read_line, tell
 from app.pipeline.understand import rescore_after, rescore_touched
 from app.services import Services
-from app.store import facts, ledger, mirror, people
+from app.store import facts, ledger, mirror, people, work_list
 from tests.line import Town, living_in, town
 from tests.pipeline.writes import TIMED, carry_out, end_state, learn, ledger_states, show, written_first
 
@@ -113,10 +113,10 @@ def test_who_is_scored_while_the_plan_is_made_is_considered_again(place: Town, l
     plan = show(living).plan
     person = next(change.person_id for change in plan.changes if isinstance(change, SetProperties))
     with living.database.begin() as conn:
-        mirror.wait(conn, [person], began - timedelta(seconds=1))
+        work_list.add(conn, [person], began - timedelta(seconds=1))
     carry_out(living, plan)
     with living.database.connect() as conn:
-        assert [row.person_id for row in mirror.waiting(conn, 1_000)] == [person]
+        assert [row.person_id for row in work_list.first(conn, 1_000)] == [person]
 
 
 def test_the_portal_holds_exactly_what_the_plan_said(place: Town, living: Services) -> None:
@@ -284,13 +284,13 @@ def test_who_was_refused_is_looked_at_again_once_the_portal_holds_what_it_lacked
     place.portal.delete(victim.contact_id)
     carry_out(living, plan)
     with living.database.connect() as conn:
-        assert victim.person_id not in {row.person_id for row in mirror.waiting(conn, 1_000)}
+        assert victim.person_id not in {row.person_id for row in work_list.first(conn, 1_000)}
     del place.portal.crm.schemas["contacts"].properties["savia_score"]
     mended = show(living).plan
     assert [type(change) for change in mended.changes] == [EnsureProperty]
     carry_out(living, mended)
     with living.database.connect() as conn:
-        assert {row.person_id for row in mirror.waiting(conn, 1_000)} == {victim.person_id}
+        assert {row.person_id for row in work_list.first(conn, 1_000)} == {victim.person_id}
 
 
 # --- explained --------------------------------------------------------------------------------------------

@@ -25,9 +25,9 @@ from app.domain.changes import (
     RemoveFromList,
     SetProperties,
 )
-from app.domain.desired import wanted_schema
 from app.domain.plan import canonical_place, fingerprint
 from app.domain.portal import asked_names
+from app.domain.portal_schema import wanted_schema
 from app.pipeline.current import before_images
 from app.pipeline.release import rules_of
 from app.services import Services

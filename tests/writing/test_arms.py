@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from app.config import Experiment, Settings
 from app.domain.changes import Change, CreateContact, EnrolInWorkflow, Outcome, SetProperties
 from app.services import Services
-from app.store import mirror, people
+from app.store import mirror, people, work_list
 from tests.line import Town, living_in
 from tests.writing.acts import carry_out, first_plan, learn, show
 
@@ -43,7 +43,7 @@ def run_again(place: Town, services: Services) -> None:
     place.clock.move(minutes=5)
     learn(services)
     with services.database.begin() as conn:
-        mirror.wait_everyone(conn, services.clock())
+        work_list.add_everyone(conn, services.clock())
     plan = show(services, enrol=True)
     if plan.changes:
         carry_out(services, plan)

@@ -17,7 +17,7 @@ from app.pipeline.apply import writing
 from app.pipeline.by_hand import release_plan
 from app.pipeline.undo import show_undo
 from app.services import Services
-from app.store import mirror, plans, switches
+from app.store import plans, switches, work_list
 from jobs.console import Console
 from jobs.write_back import carry_out
 from tests.line import Town
@@ -106,12 +106,12 @@ def test_who_is_hot_is_written_between_the_lots_of_a_released_plan(place: Town, 
 
     def somebody_acts() -> None:
         with living.database.begin() as conn:
-            mirror.wait(conn, {hot}, living.clock(), hot={hot})
+            work_list.add(conn, {hot}, living.clock(), hot={hot})
 
     applied, run_id = release_plan(beside(living, somebody_acts), "write_back", plan.fingerprint)
     assert applied.finished
     with living.database.connect() as conn:
-        assert not mirror.any_hot(conn)
+        assert not work_list.any_hot(conn)
         assert plans.interrupted(conn) == []
         written = conn.execute(
             sa.text("SELECT run_id, min(id) AS place FROM ledger WHERE person_id = :hot GROUP BY run_id"),

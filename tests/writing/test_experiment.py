@@ -21,7 +21,7 @@ from app.pipeline.checkup import check_up
 from app.pipeline.experiment import end, planned, tell_planned
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import experiments, facts, mirror
+from app.store import experiments, facts, work_list
 from tests.line import Town, living_in
 from tests.pipeline.past import RUN, deal
 from tests.writing.acts import carry_out, first_plan, learn, show
@@ -40,7 +40,7 @@ def dealt(database: sa.Engine) -> tuple[list[Any], list[Any]]:
 
 def touch_everyone(services: Services) -> None:
     with services.database.begin() as conn:
-        mirror.wait_everyone(conn, services.clock())
+        work_list.add_everyone(conn, services.clock())
 
 
 def told(services: Services) -> list[str]:

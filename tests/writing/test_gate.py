@@ -15,7 +15,7 @@ from app.pipeline.explain import read_line, tell
 from app.pipeline.release import is_released
 from app.pipeline.write_back import show_plan
 from app.services import Services
-from app.store import mirror, runs, switches
+from app.store import runs, switches, work_list
 from tests.line import Town, living_in
 from tests.pipeline.test_current import everybody_better
 from tests.writing.acts import carry_out, first_plan, learn, show
@@ -31,7 +31,7 @@ def reasons(plan) -> set[str]:
 
 def touch_everyone(services: Services) -> None:
     with services.database.begin() as conn:
-        mirror.wait_everyone(conn, services.clock())
+        work_list.add_everyone(conn, services.clock())
 
 
 # --- release ----------------------------------------------------------------------------------------------

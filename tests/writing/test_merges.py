@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from app.domain.changes import CreateTask, EnrolInWorkflow
 from app.services import Services
-from app.store import mirror, people
+from app.store import people, work_list
 from tests.line import Town
 from tests.writing.acts import carry_out, first_plan, learn, show
 
@@ -37,7 +37,7 @@ def test_a_lead_whose_task_was_made_under_a_merged_name_gets_no_second_one(
         place.clock.move(minutes=5)
         learn(living)
         with living.database.begin() as conn:
-            mirror.wait_everyone(conn, living.clock())
+            work_list.add_everyone(conn, living.clock())
         plan = show(living)
         assert not {"CreateTask", "EnrolInWorkflow"} & set(plan.counts)
         if plan.changes:
