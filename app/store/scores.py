@@ -166,7 +166,9 @@ def _stored(row: sa.Row[tuple[int, ...]]) -> StoredScore:
     score = Score(
         value=row.value,
         band=row.band,
-        receipt=tuple(Reason(**reason) for reason in row.receipt),
+        receipt=tuple(
+            Reason(one["code"], one["points"], one["part"], one.get("value", "")) for one in row.receipt
+        ),
         method=row.method,
         engagement=row.engagement,
         probability=row.probability,

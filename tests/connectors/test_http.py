@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -71,10 +72,33 @@ def test_params_json_and_form_travel_and_the_call_is_signed(bench):
     one.session.call("POST", "/a%252Fb", params={"q": "1"}, json={"n": 1})
     one.session.call("POST", "/form", form={"grant": "x"})
     first, second = one.server.asked
-    assert (first.path, first.query, first.body) == ("/a%252Fb", {"q": "1"}, b'{"n": 1}')
+    assert (first.path, first.query, first.body) == ("/a%252Fb", {"q": "1"}, b'{"n":1}')
+    assert first.headers["Content-Type"] == "application/json"
     assert second.body == b"grant=x"
     assert first.headers["Authorization"] == "Bearer t"
     assert first.headers["User-Agent"].startswith("savia/")
+
+
+@pytest.mark.parametrize(
+    "value", ["á \ud800", 2**70, "línea\n"], ids=["half-a-pair", "more-than-64-bits", "text"]
+)
+def test_whatever_can_be_said_in_json_is_sent(bench, value):
+    one = bench(OK)
+    one.session.call("POST", "/a", json={"v": value})
+    assert json.loads(one.server.asked[0].body) == {"v": value}
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"v": "\\ud800"}', "\ud800"),
+        (b'{"v": 9007199254740993}', 9007199254740993),
+    ],
+    ids=["half-a-pair", "a-long-id"],
+)
+def test_an_answer_is_read_as_python_would(bench, body, value):
+    one = bench(Reply(200, body))
+    assert one.session.call("GET", "/a").body == {"v": value}
 
 
 @pytest.mark.parametrize(

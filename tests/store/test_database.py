@@ -93,3 +93,22 @@ def test_no_test_reaches_beyond_this_machine() -> None:
         outside.connect(("192.0.2.1", 443))
     with socket.socket() as inside, pytest.raises(ConnectionRefusedError):
         inside.connect(("127.0.0.1", 1))
+
+
+@pytest.mark.parametrize(
+    ("sql", "sent"),
+    [
+        ("bigint[]", [3, 1, 2**62, -5]),
+        ("bigint[]", [1, None, 3]),
+        ("bigint[]", []),
+        ("boolean[]", [True, False]),
+        ("text[]", ["a,b", 'c"d', "", "NULL", "{1}"]),
+        ("bigint[]", [[1, 2], [3, 4]]),
+        ("numeric[]", [2**70]),
+    ],
+)
+def test_lists_of_every_kind_arrive_as_they_were_sent(
+    database: sa.Engine, sql: str, sent: list[object]
+) -> None:
+    with database.connect() as conn:
+        assert conn.scalar(sa.text(f"SELECT CAST(:sent AS {sql})"), {"sent": sent}) == sent
