@@ -109,9 +109,12 @@ def _worth_creating(item: Desired) -> bool:
     return registered and own_address and not lead.contact_id
 
 
+_PLACES = {kind: place for place, kind in enumerate(CANONICAL_ORDER)}
+
+
 def canonical_place(change: Change) -> tuple[int, str]:
     """Where a change stands in a plan: by kind, then by key. "group:" sorts before "property:"."""
-    return CANONICAL_ORDER.index(type(change)), change.key
+    return _PLACES[type(change)], change.key
 
 
 def due_once(item: Desired, past: Past) -> frozenset[str]:

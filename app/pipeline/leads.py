@@ -28,12 +28,13 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
     acts = activities.counted_of(conn, ids)
     seen = facts.observed_people(conn, ids)
     profiles = {person_id: _ranked(found) for person_id, found in facts.profiles_of(conn, ids).items()}
+    contact_ids = {one: _contact_id(keys[one], profiles.get(one, [])) for one in ids}
     through = data_through(conn, services)
     ranks = percentiles(spread.read(conn)[0])
     return [
         LeadState(
             person_id=person_id,
-            contact_id=_contact_id(keys[person_id], profiles.get(person_id, [])),
+            contact_id=contact_ids[person_id],
             email=_email(keys[person_id], profiles.get(person_id, [])),
             owner_id=_field(profiles.get(person_id, []), "owner_id"),
             score_id=latest[person_id].id,
@@ -41,7 +42,7 @@ def load_leads(services: Services, conn: sa.Connection, person_ids: Sequence[int
             activities=tuple(acts.get(person_id, ())),
             observed=person_id in seen,
             texts=_texts(services, latest[person_id].score),
-            details=_details(profiles.get(person_id, [])),
+            details=_details(profiles.get(person_id, [])) if not contact_ids[person_id] else {},
             scored_at=latest[person_id].scored_at,
             data_through=through,
             percentile=ranks[step_of(standing_of(latest[person_id].score))] if ranks else None,

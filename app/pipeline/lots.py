@@ -184,7 +184,8 @@ def _not_to_be_sent(
 def _with_notes(outcomes: Sequence[Outcome], notes: Mapping[str, str]) -> list[Outcome]:
     """What was done in part says what was left alone."""
     return [
-        replace(item, reason=notes.get(item.key, "")) if item.status == "done" else item for item in outcomes
+        replace(item, reason=notes[item.key]) if item.status == "done" and item.key in notes else item
+        for item in outcomes
     ]
 
 

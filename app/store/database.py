@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -56,7 +57,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
         connect_args={"application_name": "savia", "connect_timeout": 10, "options": OPTIONS},
     )
     sa.event.listen(engine, "connect", _refuse_an_old_server)
-    sa.event.listen(engine, "connect", _send_ids_at_once)
+    sa.event.listen(engine, "connect", _send_lists_at_once)
     return engine
 
 
@@ -102,19 +103,26 @@ def _refuse_an_old_server(connection: Any, _record: object) -> None:
         raise _not_usable(f"PostgreSQL {version} is too old: upgrade the server to {OLDEST_SERVER} or newer")
 
 
-class _IdsAtOnce(ListDumper):
-    """Lists of whole numbers, of which every bulk statement has one, in a tenth of the time it takes to write
-    them number by number.
+class _ListsAtOnce(ListDumper):
+    """Lists of ids and moments, of which every bulk statement has some, in a tenth of the time it takes to
+    write them one by one.
     """
 
     def dump(self, obj: list[Any]) -> Buffer | None:
-        if set(map(type, obj)) == {int}:
-            return f"{{{repr(obj)[1:-1]}}}".encode()
+        kinds = set(map(type, obj))
+        if kinds == {int}:
+            return b"{%b}" % repr(obj)[1:-1].encode()
+        if kinds == {datetime} or (kinds == {str} and _is_plain("".join(obj))):
+            return b'{"%b"}' % '","'.join(map(str, obj)).encode()
         return super().dump(obj)
 
 
-def _send_ids_at_once(connection: Any, _record: object) -> None:
-    connection.adapters.register_dumper(list, _IdsAtOnce)
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
+
+
+def _send_lists_at_once(connection: Any, _record: object) -> None:
+    connection.adapters.register_dumper(list, _ListsAtOnce)
 
 
 def _not_usable(message: str) -> BadConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 from app.domain.errors import BadConfig
 from app.store import database as module
 from app.store.database import make_engine, psycopg_url
+
+LIMA = timezone(timedelta(hours=-5))
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
@@ -105,6 +107,9 @@ def test_no_test_reaches_beyond_this_machine() -> None:
         ("text[]", ["a,b", 'c"d', "", "NULL", "{1}"]),
         ("bigint[]", [[1, 2], [3, 4]]),
         ("numeric[]", [2**70]),
+        ("text[]", ["set:1", "set:2", "NULL", "{3}"]),
+        ("text[]", ["ñandú", "línea\n", "\\"]),
+        ("timestamptz[]", [datetime(2026, 11, 1, 12, 30, 5, 7, UTC), datetime(1999, 1, 1, tzinfo=LIMA)]),
     ],
 )
 def test_lists_of_every_kind_arrive_as_they_were_sent(
