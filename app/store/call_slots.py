@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+
+from app.store.database import LOST
+
+log = logging.getLogger(__name__)
 
 LATE = 0.02
 """Seconds after its place at which a call is booked anew, at the moment it is really made."""
@@ -76,8 +81,13 @@ class SharedLimit:
 
     def answered(self) -> None:
         """The call that this thread waited for last has come to its end: the vendor has counted it by now."""
-        if at := getattr(self._taken, "at", None):
-            self._taken.at = self._book_anew(at, late=False)
+        at, self._taken.at = getattr(self._taken, "at", None), None
+        if at is None:
+            return
+        try:
+            self._book_anew(at, late=False)
+        except LOST:  # the answer in hand is worth more than the place, which is free a little later
+            log.warning("a call's answer could not be booked: the database was away")
 
     def _book_anew(self, at: datetime, *, late: bool) -> datetime | None:
         """Where the place stands from now on; None where it was forgotten meanwhile."""

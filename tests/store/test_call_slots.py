@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import sqlalchemy as sa
 
 from app.store.call_slots import SharedLimit
@@ -89,3 +92,49 @@ def test_a_place_counts_from_when_the_vendor_may_have_counted_its_call_at_the_la
     assert place_after_now() > 0, "not answered: it may still be on its way"
     limit.answered()
     assert place_after_now() <= 0
+
+
+def test_however_long_calls_take_no_window_holds_more_than_the_vendor_allows(database: sa.Engine) -> None:
+    """Two processes with three threads each; what is measured is when calls come to the vendor."""
+    calls, window = 4, 0.3
+    limits = [SharedLimit(database, "vendor", calls, window, longest_way=1.0) for _ in range(2)]
+    came: list[float] = []
+
+    def work(place: int) -> None:
+        way, limit = random.Random(place), limits[place % 2]
+        for _ in range(4):
+            limit.wait()
+            time.sleep(way.uniform(0, 0.05))
+            came.append(time.monotonic())
+            time.sleep(way.uniform(0, 0.1))
+            limit.answered()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    came.sort()
+    assert len(came) == 24
+    assert all(last - first > window for first, last in zip(came, came[calls:], strict=False))
+
+
+class _AwayAfter:
+    """A database that is lost after so many transactions."""
+
+    def __init__(self, database: sa.Engine, transactions: int) -> None:
+        self._database, self._left = database, transactions
+
+    def begin(self) -> object:
+        self._left -= 1
+        if self._left < 0:
+            raise sa.exc.OperationalError("BEGIN", {}, Exception("gone"))
+        return self._database.begin()
+
+
+def test_an_answer_is_not_lost_with_the_database_that_should_book_it(
+    database: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = _AwayAfter(database, transactions=1)
+    limit = SharedLimit(away, "vendor", 10, 60.0, longest_way=0.2)  # type: ignore[arg-type]
+    limit.wait()
+    limit.answered()
+    assert "could not be booked" in caplog.text
+    limit.answered()  # nothing is left to be booked
