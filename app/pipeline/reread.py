@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from app.domain.changes import Change, Contact, Outcome, SetProperties
@@ -20,8 +20,8 @@ from app.store.ledger import Before
 from app.store.plans import StoredPlan
 
 FRESH_FOR = timedelta(minutes=1)
-"""A younger plan is written as it was shown: an unattended one is begun as soon as it is made. An older one
-costs two calls more per hundred contacts.
+"""A younger plan is written as it was shown, but for leads of whom something was learnt since: an unattended
+one is begun as soon as it is made. An older one costs two calls more per hundred contacts.
 """
 
 
@@ -43,14 +43,35 @@ class Reread:
 
 
 def reread(services: Services, stored: StoredPlan, lot: Sequence[Change], now: datetime) -> Reread:
-    """The lot in view of its contacts as they are now, where the plan is no longer fresh.
+    """The lot in view of its contacts as they are now, where the plan is no longer fresh, or something was
+    learnt of them since it was made.
 
     A value that somebody changed since the plan was shown stays, by the property's policy, and is remembered
     as theirs; whom the gate no longer lets through gets no list, enrolment or task. What is settled is left
     out.
     """
-    if not is_old(stored, now):
+    again = lot if is_old(stored, now) else _learnt_of_since(services, stored, lot)
+    if not again:
         return Reread(lot)
+    found = _read_again(services, stored, again, now)
+    asked, left = {change.key for change in again}, {change.key: change for change in found.lot}
+    whole = [left.get(item.key, item) for item in lot if item.key in left or item.key not in asked]
+    return replace(found, lot=whole)
+
+
+def _learnt_of_since(services: Services, stored: StoredPlan, lot: Sequence[Change]) -> list[Change]:
+    """The changes of leads that a webhook, a sync or another plan told something of meanwhile: a pause, an
+    edit, an arm. A way back is for whoever asked for it, within the minute.
+    """
+    if stored.undoes is not None:
+        return []
+    people = sorted({person for change in lot if (person := getattr(change, "person_id", 0))})
+    with services.database.connect() as conn:
+        learnt = mirror.learnt_of_since(conn, people, stored.made_at)
+    return [change for change in lot if getattr(change, "person_id", 0) in learnt]
+
+
+def _read_again(services: Services, stored: StoredPlan, lot: Sequence[Change], now: datetime) -> Reread:
     with services.database.connect() as conn:
         states = ledger.states_of(conn, stored.plan.fingerprint, [change.key for change in lot])
     lot = [change for change in lot if states.get(change.key, "intent") == "intent"]

@@ -65,6 +65,16 @@ READ_SINCE = sa.text("""
     WHERE person_id = ANY(CAST(:ids AS bigint[])) AND seen_at IS NOT NULL AND read_at >= :since
       AND NOT EXISTS (SELECT FROM hint WHERE hint.contact_id = mirror.contact_id)
 """)
+# A plan stamps its leads' rows of the work list with its own moment: who has another one, or none, was scored
+# or written since.
+LEARNT_OF_SINCE = sa.text("""
+    SELECT person_id FROM unnest(CAST(:ids AS bigint[])) AS planned(person_id)
+    WHERE NOT EXISTS (
+            SELECT FROM unwritten WHERE unwritten.person_id = planned.person_id AND since = :made_at)
+        OR EXISTS (
+            SELECT FROM mirror WHERE mirror.person_id = planned.person_id AND (
+                seen_at IS NULL OR EXISTS (SELECT FROM hint WHERE hint.contact_id = mirror.contact_id)))
+""")
 NOTE_EDITS = sa.text("""
     UPDATE mirror SET edited = found
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS d(person_id bigint, found jsonb)
@@ -143,6 +153,13 @@ def read_since(conn: sa.Connection, person_ids: Sequence[int], since: datetime) 
     asked = {"ids": list(person_ids)}
     waiting = {person_id for person_id, _ in conn.execute(UNSETTLED, asked)}
     return set(conn.scalars(READ_SINCE, {**asked, "since": since})) - waiting
+
+
+def learnt_of_since(conn: sa.Connection, person_ids: Sequence[int], made_at: datetime) -> set[int]:
+    """Those of the leads of a plan made then of whom something was learnt since, or whose contact somebody
+    else changed.
+    """
+    return set(conn.scalars(LEARNT_OF_SINCE, {"ids": list(person_ids), "made_at": made_at}))
 
 
 def recall(conn: sa.Connection, person_ids: Sequence[int]) -> tuple[dict[int, Contact], dict[int, Memory]]:

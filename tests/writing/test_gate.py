@@ -141,6 +141,23 @@ def test_paused_writes_wait_for_resume_and_check_says_so(place: Town, living: Se
     assert "savia_score" in place.portal.contacts[contact].properties
 
 
+def test_who_is_paused_while_their_plan_is_under_way_gets_nothing_more(place: Town, living: Services) -> None:
+    """Seconds after the plan was made, which is not read again as a whole for that."""
+    learn(living)
+    carry_out(living, show(living))
+    place.clock.move(minutes=5)
+    plan = show(living, enrol=True)
+    due = [change.contact_id for change in plan.changes if isinstance(change, EnrolInWorkflow)]
+    paused, *left_alone = due
+    assert left_alone
+    place.portal.edit_as_person(paused, {"savia_pause": "true"})
+    place.clock.move(seconds=5)
+    learn(living)
+    carry_out(living, plan)
+    enrolled = {enrolment.contact_id for enrolment in place.portal.enrolments}
+    assert enrolled == set(left_alone)
+
+
 def test_a_paused_contact_is_enrolled_once_a_person_lets_it_go(place: Town, living: Services) -> None:
     learn(living)
     carry_out(living, show(living))
