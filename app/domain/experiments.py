@@ -12,6 +12,7 @@ from app.domain.changes import Contact
 from app.domain.desired import Desired
 from app.domain.gate import Arm, Gate, judge
 from app.domain.past import Past
+from app.domain.plan import has_contact
 from app.domain.portal import HubSpotMapping
 
 
@@ -59,8 +60,11 @@ def first_eligible(
     past: Past,
     gate: Gate,
     mapping: HubSpotMapping,
+    *,
+    create_contacts: bool,
 ) -> list[Desired]:
-    """The leads who would get their first enrolment or task now, and are in no arm yet.
+    """The leads who would get their first enrolment or task now, and are in no arm yet; among them those
+    whose contact is made first.
 
     Who ever got one is past comparing, and who is blocked could not have got one.
     """
@@ -73,8 +77,8 @@ def first_eligible(
         if (item.workflows or item.tasks)
         and item.lead.person_id not in met
         and item.lead.person_id not in gate.arms
-        and item.lead.contact_id in current
-        and judge(item.lead.person_id, current[item.lead.contact_id], gate, mapping) == "act"
+        and has_contact(item, held := current.get(item.lead.contact_id), create_contacts=create_contacts)
+        and judge(item.lead.person_id, held, gate, mapping) == "act"
     ]
 
 

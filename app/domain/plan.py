@@ -56,7 +56,7 @@ def make_plan(
     withheld: list[Withheld] = []
     for item in desired:
         held = current.get(item.lead.contact_id)
-        if held is not None or (create_contacts and _worth_creating(item)):
+        if has_contact(item, held, create_contacts=create_contacts):
             made, kept_back = _lead_plan(item, held, past, mapping, gate, now)
             changes += made
             withheld += kept_back
@@ -97,6 +97,11 @@ def _lead_plan(
         *(_once_changes(item, past, now) if verdict == "act" else ()),
     ]
     return changes, withheld
+
+
+def has_contact(item: Desired, held: Contact | None, *, create_contacts: bool) -> bool:
+    """Is there a contact to write to, or is one made of this lead?"""
+    return held is not None or (create_contacts and _worth_creating(item))
 
 
 def _worth_creating(item: Desired) -> bool:

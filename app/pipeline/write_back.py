@@ -161,7 +161,10 @@ def _new_arms(scene: _Scene, current: Mapping[str, Contact], services: Services)
     if scene.trial is None:
         return []
     mapping = services.mappings.hubspot
-    leads = first_eligible(scene.candidates, current, scene.past, scene.gate, mapping)
+    creates = services.settings.hubspot.create_contacts
+    leads = first_eligible(
+        scene.candidates, current, scene.past, scene.gate, mapping, create_contacts=creates
+    )
     return assign(leads, scene.trial.salt, scene.trial.holdout_share)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,11 +47,21 @@ def test_only_who_would_be_acted_on_now_and_never_was_is_eligible() -> None:
     hot, quiet, met = desired(1, 85), desired(2, 10), desired(3, 85)
     current = {item.lead.contact_id: contact(item) for item in (hot, quiet, met)}
     past = FRESH.__class__(frozenset({(3, "cold_leads")}), frozenset(), 1, 60)
-    found = first_eligible([hot, quiet, met], current, past, OPEN, MAPPING)
+    found = first_eligible([hot, quiet, met], current, past, OPEN, MAPPING, create_contacts=True)
     assert [item.lead.person_id for item in found] == [1]
     for gate in (Gate(released=False), Gate(released=True, arms={1: "treated"})):
-        assert first_eligible([hot], current, past, gate, MAPPING) == []
+        assert first_eligible([hot], current, past, gate, MAPPING, create_contacts=True) == []
     assert assign(found, "salt", 0.5)[0].stratum == "hot"
+
+
+def test_a_lead_whose_contact_is_made_first_is_eligible_where_the_portal_mails_it_at_once() -> None:
+    new = desired(1, 85, contact_id="")
+    mailed_at_once = replace(OPEN, marketing_contacts=False)
+    found = [
+        first_eligible([new], {}, FRESH, gate, MAPPING, create_contacts=creates)
+        for gate, creates in ((mailed_at_once, True), (mailed_at_once, False), (OPEN, True))
+    ]
+    assert found == [[new], [], []]
 
 
 def test_the_contacts_needed_are_the_textbooks() -> None:

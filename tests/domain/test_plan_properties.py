@@ -22,6 +22,7 @@ from app.domain.changes import (
 )
 from app.domain.desired import Desired
 from app.domain.edits import Memory
+from app.domain.experiments import first_eligible
 from app.domain.gate import Gate
 from app.domain.plan import make_plan
 from app.domain.portal import managed_lists, our_lists, owned_names
@@ -30,6 +31,7 @@ from tests.domain.test_plan import carried_out
 
 MAIL, PAUSE, PILOT = MAPPING.mailability, MAPPING.pause.name, "Piloto"
 PEOPLE = st.integers(1, 30)
+NEWLY_MADE = Contact("", "", {})
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ gates = st.builds(
     released=st.booleans(),
     pilot_list=st.sampled_from(["", "", PILOT]),
     arms=st.dictionaries(PEOPLE, st.sampled_from(["treated", "holdout"])),
+    marketing_contacts=st.booleans(),
 )
 
 
@@ -130,13 +133,28 @@ def test_nobody_held_out_blocked_paused_or_outside_the_pilot_is_enrolled_or_task
     for change in plan_of(world).changes:
         if not isinstance(change, EnrolInWorkflow | CreateTask):
             continue
-        held = world.current[change.contact_id]
+        held = world.current.get(change.contact_id, NEWLY_MADE)
         assert world.gate.released
         assert world.gate.arms.get(change.person_id) != "holdout"
         assert not world.gate.pilot_list or world.gate.pilot_list in held.lists
-        assert held.properties.get(MAIL.marketable) == "true"
+        status = held.properties.get(MAIL.marketable, "")
+        assert status == "true" or (status == "" and not world.gate.marketing_contacts)
         blocked = (held.properties.get(name, "") for name in (MAIL.bounced, MAIL.opted_out, PAUSE))
         assert set(blocked) <= {"", "false"}
+
+
+@given(worlds(), st.booleans())
+def test_everybody_who_gets_something_for_the_first_time_is_dealt_an_arm_before(
+    world: World, creates: bool
+) -> None:
+    leads = first_eligible(world.wanted, world.current, FRESH, world.gate, MAPPING, create_contacts=creates)
+    dealt = {item.lead.person_id for item in leads} | set(world.gate.arms)
+    plan = make_plan(
+        world.wanted, world.current, FRESH, MAPPING, WIDE, NOW, gate=world.gate, create_contacts=creates
+    )
+    sent = {change.person_id for change in plan.changes if isinstance(change, EnrolInWorkflow | CreateTask)}
+    assert sent <= dealt
+    assert {item.lead.person_id for item in leads} <= sent, "nobody is dealt an arm who would get nothing"
 
 
 @given(worlds())
