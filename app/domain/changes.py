@@ -158,6 +158,10 @@ undo stops (mail that is still to come, a task nobody has begun) it stops first.
 """
 
 
+FOR_THE_MOMENT = "for the moment"
+"""How the reason begins where HubSpot refused what it may take another time: the lead is tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one change, judged per item (a 207 is not a success).

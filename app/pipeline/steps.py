@@ -22,12 +22,14 @@ from app.services import Services
 from app.store import (
     hints,
     inbox,
+    ledger,
     models,
     plans,
     processes,
     runs,
     switches,
     touched,
+    work_list,
     writer,
 )
 from app.store.tidy import LOT, clear_old
@@ -41,6 +43,8 @@ NAMES = (
 """The steps this release knows."""
 
 WATCH_EVERY = timedelta(days=1)
+RECENT = timedelta(days=1)
+"""Refusals of the moment that are looked for; a lead that is tried again and refused again has a new one."""
 
 
 def absorb(services: Services, now: datetime) -> list[str]:
@@ -86,9 +90,18 @@ def decay(services: Services, now: datetime) -> list[str]:
         if not more:
             with services.database.begin() as conn:
                 moved = renew_spread(services, conn, now)
+        again = _consider_anew(services, now)
         report.result = {"leads": leads, "changed": changed, "other bands": moved}
     following = ["decay"] if more or moved else ["watch"]
-    return [*following, *(["write_back"] if changed else [])]
+    return [*following, *(["write_back"] if changed or again else [])]
+
+
+def _consider_anew(services: Services, now: datetime) -> int:
+    """Leads of whom HubSpot could not take a write at the moment: how many."""
+    with services.database.begin() as conn:
+        refused = ledger.refused_for_the_moment(conn, now - RECENT)
+        work_list.add(conn, refused, now)
+    return len(refused)
 
 
 def watch(services: Services, now: datetime) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.domain.changes import (
+    FOR_THE_MOMENT,
     AddToList,
     Change,
     CreateContact,
@@ -202,6 +203,20 @@ def runs_that_wrote(conn: sa.Connection, limit: int) -> list[tuple[int, datetime
 def refused_people(conn: sa.Connection) -> set[int]:
     """Of whom HubSpot refused something, as far back as the ledger goes."""
     query = sa.select(table.c.person_id).where(table.c.state == "rejected", table.c.person_id.is_not(None))
+    return set(conn.scalars(query.distinct()))
+
+
+def refused_for_the_moment(conn: sa.Connection, since: datetime) -> set[int]:
+    """Of whom HubSpot could not take a write since then, and nothing was written after it."""
+    later = table.alias("later")
+    written = sa.select(later.c.id).where(later.c.person_id == table.c.person_id, later.c.id > table.c.id)
+    query = sa.select(table.c.person_id).where(
+        table.c.state == "rejected",
+        table.c.settled_at >= since,
+        table.c.reason.startswith(FOR_THE_MOMENT),
+        table.c.person_id.is_not(None),
+        ~written.exists(),
+    )
     return set(conn.scalars(query.distinct()))
 
 

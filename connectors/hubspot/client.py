@@ -10,7 +10,7 @@ from typing import Any
 from connectors.call_limits import CallLimit, RateLimit, WindowLimit
 from connectors.http import LONGEST_CALL, Answer, HttpSession
 from connectors.hubspot.day_budget import DayBudget, Spending
-from connectors.hubspot.errors import explain
+from connectors.hubspot.errors import LOCKED, explain
 from connectors.hubspot.paths import BatchVerb, ObjectType, Paths
 from connectors.hubspot.vendor_package import VendorPackage
 
@@ -70,6 +70,7 @@ class HubSpotClient:
     ) -> None:
         self.paths = Paths(api_version)
         self._token = token
+        self._sleep = sleep
         self.session = HttpSession(
             "HubSpot",
             base_url,
@@ -129,6 +130,10 @@ class HubSpotClient:
     def package(self) -> VendorPackage:
         """hubspot-api-client for the cold paths, speaking through this client."""
         return VendorPackage(self._call, self.paths.of_vendor_package)
+
+    def pause(self) -> None:
+        """As long as HubSpot asks for between two writes of a record that another one holds (423)."""
+        self._sleep(LOCKED.total_seconds())
 
     def close(self) -> None:
         self.session.close()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from app.domain.changes import Change, CreateContact, EnrolInWorkflow, Outcome, SetProperties
+from app.domain.changes import FOR_THE_MOMENT, Change, CreateContact, EnrolInWorkflow, Outcome, SetProperties
 from app.domain.errors import BadRecord, NotForUs
 from connectors.hubspot.errors import absent_properties, is_passing, reason_of
 from connectors.hubspot.times import from_iso
@@ -46,13 +47,18 @@ def trace(position: int) -> str:
 
 
 def write_batch(
-    batch: Sequence[C], send: Callable[[Sequence[C]], Any], subject: Callable[[C], str]
+    batch: Sequence[C],
+    send: Callable[[Sequence[C]], Any],
+    subject: Callable[[C], str],
+    pause: Callable[[], None],
 ) -> Iterator[tuple[C, Outcome]]:
-    """Send one batch and judge each change. What HubSpot could not take at the moment is sent once more."""
+    """Send one batch and judge each change. What HubSpot could not take at the moment is sent once more after
+    a `pause`; what it cannot take then either is refused for the moment.
+    """
     try:
         answer = send(batch)
     except BadRecord as fault:
-        yield from _in_parts(batch, fault, send, subject)
+        yield from _in_parts(batch, fault, send, subject, pause)
         return
     again = []
     for change, outcome in judged(batch, answer or {}, subject):
@@ -61,11 +67,21 @@ def write_batch(
         else:
             yield change, outcome
     if again:
-        yield from judged(again, send(again) or {}, subject)
+        pause()
+        for change, outcome in judged(again, send(again) or {}, subject):
+            yield change, _for_the_moment(outcome) if is_passing(outcome.reason) else outcome
+
+
+def _for_the_moment(outcome: Outcome) -> Outcome:
+    return replace(outcome, reason=f"{FOR_THE_MOMENT}: {outcome.reason}")
 
 
 def _in_parts(
-    batch: Sequence[C], fault: BadRecord, send: Callable[[Sequence[C]], Any], subject: Callable[[C], str]
+    batch: Sequence[C],
+    fault: BadRecord,
+    send: Callable[[Sequence[C]], Any],
+    subject: Callable[[C], str],
+    pause: Callable[[], None],
 ) -> Iterator[tuple[C, Outcome]]:
     """A batch refused whole: again without those who set a property that the portal lacks; where there are
     none, halved until the bad item is alone.
@@ -78,7 +94,7 @@ def _in_parts(
     middle = len(rest) if hopeless else len(rest) // 2
     for part in (rest[:middle], rest[middle:]):
         if part:
-            yield from write_batch(part, send, subject)
+            yield from write_batch(part, send, subject, pause)
 
 
 def _sets(change: Change) -> Set[str]:

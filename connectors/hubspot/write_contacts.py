@@ -18,7 +18,7 @@ def set_properties(client: HubSpotClient, run: Iterable[SetProperties]) -> Itera
         return _update(client, [(change.contact_id, change.properties) for change in batch])
 
     def write(batch: Sequence[SetProperties]) -> Iterator[tuple[SetProperties, Outcome]]:
-        return write_batch(batch, send, _contact_id)
+        return write_batch(batch, send, _contact_id, client.pause)
 
     for _, outcome in write_together(batches(run, BATCH, _contact_id), write, _contact_id):
         yield replace(outcome, contact_id="")
@@ -32,7 +32,7 @@ def set_triggers(
     def send(part: Sequence[EnrolInWorkflow]) -> Any:
         return _update(client, [(c.contact_id, {c.trigger_property: str(c.triggered_at)}) for c in part])
 
-    for change, outcome in write_batch(batch, send, _contact_id):
+    for change, outcome in write_batch(batch, send, _contact_id, client.pause):
         yield change, replace(outcome, contact_id="")
 
 
@@ -50,7 +50,7 @@ def create_contacts(client: HubSpotClient, run: Iterable[CreateContact]) -> Iter
         there = read_by_email(client, [change.email for change in batch], names)
         lacking = [_lacking(change, there.get(_email(change))) for change in batch]
         wanted = [change for change in lacking if change.properties]
-        judged = list(write_batch(wanted, send, _email)) if wanted else []
+        judged = list(write_batch(wanted, send, _email, client.pause)) if wanted else []
         judged += [(change, Outcome(change.key, "done")) for change in lacking if not change.properties]
         return _with_contact_ids(client, judged)
 

@@ -27,7 +27,7 @@ def create_tasks(client: HubSpotClient, run: Iterable[CreateTask]) -> Iterator[O
         return client.batch("tasks", "create", {"inputs": inputs}, repeatable=False)
 
     def write(batch: Sequence[CreateTask]) -> Iterator[tuple[CreateTask, Outcome]]:
-        return write_batch(batch, send, _key)
+        return write_batch(batch, send, _key, client.pause)
 
     for change, outcome in write_together(chunks(run, BATCH), write, _key):
         yield Outcome(change.key, outcome.status, outcome.reason)

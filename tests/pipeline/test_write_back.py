@@ -26,6 +26,7 @@ from app.pipeline.understand import rescore_after, rescore_touched
 from app.services import Services
 from app.store import facts, ledger, mirror, people, work_list
 from tests.line import Town, living_in, town
+from tests.pipeline.test_current import everybody_better, settled_in
 from tests.pipeline.writes import TIMED, carry_out, end_state, learn, ledger_states, show, written_first
 
 
@@ -117,6 +118,26 @@ def test_who_is_scored_while_the_plan_is_made_is_considered_again(place: Town, l
     carry_out(living, plan)
     with living.database.connect() as conn:
         assert [row.person_id for row in work_list.first(conn, 1_000)] == [person]
+
+
+def test_what_hubspot_cannot_take_at_the_moment_is_tried_again_within_the_hour_and_not_at_once(
+    place: Town, living: Services
+) -> None:
+    settled_in(place, living)
+    held = next(key for key, one in sorted(place.portal.contacts.items()) if "savia_score" in one.properties)
+    before = place.portal.contacts[held].properties["savia_score"]
+    everybody_better(living)
+    place.portal.crm.locked.add(held)
+    steps.write_back(living, place.clock.now)
+    assert place.portal.contacts[held].properties["savia_score"] == before
+    place.portal.crm.locked.clear()
+    steps.write_back(living, place.clock.move(minutes=1))
+    assert place.portal.contacts[held].properties["savia_score"] == before, "it is not tried all the time"
+    assert "write_back" in steps.decay(living, place.clock.move(minutes=30))
+    while steps.write_back(living, place.clock.now):
+        pass
+    assert place.portal.contacts[held].properties["savia_score"] != before
+    assert "write_back" not in steps.decay(living, place.clock.move(seconds=1))
 
 
 def test_the_portal_holds_exactly_what_the_plan_said(place: Town, living: Services) -> None:

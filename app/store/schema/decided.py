@@ -69,6 +69,7 @@ sa.Index(
     postgresql_where=ledger.c.kind.in_(["EnrolInWorkflow", "CreateTask"]),
 )
 sa.Index("ix_ledger_run", ledger.c.run_id)
+sa.Index("ix_ledger_rejected", ledger.c.settled_at, postgresql_where=ledger.c.state == "rejected")
 sa.Index("ix_ledger_once", ledger.c.kind, ledger.c.person_id, ledger.c.subject)
 
 # People whose score or counts changed since HubSpot was last considered for them: the work list of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.changes import SetProperties
+from app.domain.changes import FOR_THE_MOMENT, SetProperties
 from app.domain.errors import BadRecord, TryLater
 from connectors.hubspot.packing import batches, chunks, judged, trace, write_batch
 
@@ -17,6 +17,10 @@ ids = st.lists(st.integers(0, 30).map(str), max_size=60)
 
 def change(position: int, contact_id: str) -> SetProperties:
     return SetProperties(f"set:{position}", position, contact_id, {"savia_score": str(position)})
+
+
+def no_pause() -> None:
+    raise AssertionError("nothing was to be waited for")
 
 
 def subject(each: SetProperties) -> str:
@@ -48,7 +52,7 @@ def test_a_batch_refused_whole_rejects_only_the_bad_ones(contact_ids: list[str],
             raise BadRecord("request", "VALIDATION_ERROR")
         return {"results": [{"id": each.contact_id} for each in batch]}
 
-    outcomes = [outcome for _, outcome in write_batch(changes, send, subject)]
+    outcomes = [outcome for _, outcome in write_batch(changes, send, subject, no_pause)]
     assert [outcome.key for outcome in outcomes] == [each.key for each in changes]
     rejected = {outcome.key for outcome in outcomes if outcome.status == "rejected"}
     assert rejected == {each.key for each in changes if each.contact_id in poison}
@@ -69,7 +73,9 @@ def test_a_property_that_the_portal_lacks_costs_one_more_call_and_rejects_those_
             raise BadRecord("properties.gone", "VALIDATION_ERROR: gone PROPERTY_DOESNT_EXIST")
         return {"results": [{"id": each.contact_id} for each in batch]}
 
-    outcomes = {change.key: outcome.status for change, outcome in write_batch(changes, send, subject)}
+    outcomes = {
+        change.key: outcome.status for change, outcome in write_batch(changes, send, subject, no_pause)
+    }
     assert calls == [100, 34]
     assert outcomes == {each.key: "rejected" if "gone" in each.properties else "done" for each in changes}
 
@@ -87,9 +93,16 @@ def test_what_hubspot_could_not_take_at_the_moment_is_sent_once_more(category: s
         busy = {"category": category, "context": {"ids": ["101"]}}
         return {"results": [{"id": each} for each in sent[-1] if each != "101"], "errors": [busy]}
 
-    outcomes = {each.contact_id: outcome.status for each, outcome in write_batch(changes, send, subject)}
+    paused: list[int] = []
+    judgements = list(write_batch(changes, send, subject, lambda: paused.append(len(sent))))
     assert sent == [["100", "101", "102"], ["101"]]
-    assert outcomes == {"100": "done", "101": status, "102": "done"}
+    assert paused == [1], "between the two"
+    assert {each.contact_id: outcome.status for each, outcome in judgements} == {
+        "100": "done",
+        "101": status,
+        "102": "done",
+    }
+    assert all(outcome.reason.startswith(FOR_THE_MOMENT) for _, outcome in judgements if outcome.reason)
 
 
 def test_what_was_judged_before_the_rest_must_wait_stands():
@@ -103,7 +116,7 @@ def test_what_was_judged_before_the_rest_must_wait_stands():
         return {"results": []}
 
     seen = []
-    judgements = write_batch(changes, send, subject)
+    judgements = write_batch(changes, send, subject, no_pause)
     with pytest.raises(TryLater):
         seen.extend(outcome.key for _, outcome in judgements)
     assert seen == ["set:0", "set:1"]

@@ -82,6 +82,8 @@ def update(crm: Crm, kind: Kind, body: Any, source: Source, *, by_rules: bool = 
         record = crm.find(kind, each.get("idProperty"), each["id"])
         if record is None:
             return None
+        if record.record_id in crm.locked:
+            raise Refusal(423, {"status": "error", "category": "LOCKED", "message": "held by another write"})
         crm.check_unique(kind, values, record)
         if by_rules:
             _obey(crm, record, values)

@@ -60,6 +60,8 @@ class Crm:
         self.writes: list[Write] = []
         self.rules: list[tuple[str, str, str]] = []
         """An admin's rules: while this property has this value, that one is required."""
+        self.locked: set[str] = set()
+        """Records that another write holds: an update of them is refused for the moment."""
         self.archived: dict[str, tuple[CrmRecord, float]] = {}
         self._emails: dict[str, str] = {}
         self._merged_into: dict[str, str] = {}
