@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -14,6 +12,7 @@ from app.domain.experiments import Trial
 from app.domain.gate import Gate
 from app.domain.ports import Destination
 from app.pipeline.experiment import trial_of
+from app.pipeline.rules import fingerprint_of, scoring_rules
 from app.services import Services
 from app.store import experiments, models, switches
 
@@ -28,11 +27,8 @@ def rules_of(services: Services, conn: sa.Connection) -> str:
     hubspot = mappings.hubspot
     rules = {
         "sources": {name: asdict(meaning) for name, meaning in mappings.streams.items()},
-        "machine": asdict(mappings.machine),
         "texts": asdict(mappings.texts),
-        "engagement": asdict(mappings.engagement),
-        "features": asdict(mappings.features),
-        "scoring": asdict(mappings.scoring),
+        **scoring_rules(services),
         "workflows": [asdict(item) for item in hubspot.workflows],
         "tasks": [asdict(item) for item in hubspot.tasks],
         "mailability": asdict(hubspot.mailability),
@@ -42,12 +38,7 @@ def rules_of(services: Services, conn: sa.Connection) -> str:
         "experiment": settings.experiment.model_dump(),
         "method": "points" if models.champion_name(conn) is None else "model",
     }
-    text = json.dumps(rules, sort_keys=True, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _plain(value: object) -> object:
-    return sorted(value) if isinstance(value, set | frozenset) else str(value)
+    return fingerprint_of(rules)
 
 
 def is_released(conn: sa.Connection, services: Services) -> bool:

@@ -13,6 +13,7 @@ from app.pipeline.absorbed import Absorbed
 from app.pipeline.bands import renew_spread
 from app.pipeline.points_watch import watch_points
 from app.pipeline.pull import pull_round
+from app.pipeline.rules import notice_new_rules
 from app.pipeline.run_record import recorded
 from app.pipeline.step_time import out_of_time
 from app.pipeline.texts import read_new_texts
@@ -84,6 +85,8 @@ def decay(services: Services, now: datetime) -> list[str]:
     too_long = out_of_time(services)
     leads, changed, moved, more = 0, 0, 0, True
     with recorded(services, "decay", now) as (_, report):
+        with services.database.begin() as conn:
+            new_rules = notice_new_rules(services, conn, now)
         while more and not too_long():
             done = rescore_due(services, now)
             leads, changed, more = leads + done.leads, changed + done.changed, done.more
@@ -91,7 +94,7 @@ def decay(services: Services, now: datetime) -> list[str]:
             with services.database.begin() as conn:
                 moved = renew_spread(services, conn, now)
         again = _consider_anew(services, now)
-        report.result = {"leads": leads, "changed": changed, "other bands": moved}
+        report.result = {"leads": leads, "changed": changed, "other bands": moved, "new rules": new_rules}
     following = ["decay"] if more or moved else ["watch"]
     return [*following, *(["write_back"] if changed or again else [])]
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from app.domain.errors import BadConfig, Fault
+from app.store import standings
 from app.store.encoding import as_json
 
 State = Literal["champion", "previous", "refused"]
@@ -23,7 +24,6 @@ INSERT = sa.text("""
 STEP_DOWN = sa.text("UPDATE model SET state = 'previous' WHERE state = 'champion'")
 STEP_UP = sa.text("UPDATE model SET state = 'champion' WHERE id = :id")
 # Every score is another one under another model: everybody is due.
-ALL_DUE = sa.text("UPDATE standing SET due_at = :at")
 COLUMNS = "id, sha256, report, trained_at, state, watched, watched_at"
 ALL = sa.text(f"SELECT {COLUMNS} FROM model ORDER BY id DESC")  # noqa: S608  constants only
 CHAMPION = sa.text(f"SELECT {COLUMNS} FROM model WHERE state = 'champion'")  # noqa: S608  constants only
@@ -68,7 +68,7 @@ def crown(conn: sa.Connection, model_id: int | None, at: datetime) -> bool:
     conn.execute(STEP_DOWN)
     if model_id is not None:
         conn.execute(STEP_UP, {"id": model_id})
-    conn.execute(ALL_DUE, {"at": at})
+    standings.all_due(conn, at)
     return True
 
 

@@ -32,6 +32,7 @@ IN_BANDS = sa.text("""
     SELECT person_id, band FROM standing
     WHERE person_id > :after AND band = ANY(CAST(:bands AS text[])) ORDER BY person_id LIMIT :limit
 """)
+ALL_DUE = sa.text("UPDATE standing SET due_at = :at")
 NEVER_DUE = sa.text("UPDATE standing SET due_at = NULL WHERE person_id = :id")
 
 
@@ -74,6 +75,11 @@ def in_bands(conn: sa.Connection, bands: Sequence[str], after: int, limit: int) 
     """The next people behind `after` whose score is printed with one of these bands, and that band."""
     found = conn.execute(IN_BANDS, {"bands": list(bands), "after": after, "limit": limit})
     return {row.person_id: row.band for row in found}
+
+
+def all_due(conn: sa.Connection, at: datetime) -> None:
+    """Everybody is scored anew, time or not: by another model, or by other rules."""
+    conn.execute(ALL_DUE, {"at": at})
 
 
 def never_due(conn: sa.Connection, person_id: int) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.store.schema.decided import switch as table
 
-Name = Literal["paused", "released_rules", "portal", "marketing_contacts"]
+Name = Literal["paused", "released_rules", "scoring_rules", "portal", "marketing_contacts"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.summary import summary_key
-from app.pipeline import understand
+from app.pipeline import steps, understand
 from app.pipeline.understand import rescore_after
 from app.services import Services
 from app.store import people, scores, summaries
@@ -49,6 +49,29 @@ def test_under_other_rules_every_summary_is_made_anew_from_the_facts(
     assert rescore_after(other, 0, clock())[0].changed == 0
     with services.database.connect() as conn:
         assert scores.latest(conn, list(said)) == said
+
+
+def test_other_rules_reach_also_leads_whom_neither_time_nor_an_act_touches(
+    services: Services, clock: Moment
+) -> None:
+    """One has a title and never did anything: nothing of it fades, so it is never due by itself."""
+    now = clock()
+    keep(services, profile(1, now, now))
+    score_all(services)
+    steps.decay(services, clock.move(hours=1))
+    with services.database.connect() as conn:
+        ids = scores.all_person_ids(conn, 0, 10)
+        before = scores.latest(conn, ids)[ids[0]].score
+        assert conn.scalar(sa.text("SELECT due_at FROM standing")) is None
+    rules = services.mappings.scoring
+    bands = {**rules.bands, "hot": replace(rules.bands["hot"], at_least=before.value + 2)}
+    for lower, step in (("warm", 1), ("cold", 0)):
+        bands[lower] = replace(rules.bands[lower], at_least=before.value + step)
+    other = replace(services, mappings=replace(services.mappings, scoring=replace(rules, bands=bands)))
+    assert "write_back" in steps.decay(other, clock.move(hours=1))
+    with services.database.connect() as conn:
+        assert (before.band, scores.latest(conn, ids)[ids[0]].score.band) == ("unqualified", "cold")
+    assert "write_back" not in steps.decay(other, clock.move(hours=1))
 
 
 def test_a_score_from_newer_facts_stands_against_one_by_the_summary_read_before(
