@@ -183,7 +183,9 @@ def _warnings(model: TrainedModel, tally: Tally, missing: list[str], encoding: s
         told += [
             f"{name} is spread otherwise than in the history (stability index {index:.2f}): look at its "
             "source, then train again"
-            for name, index in drifted(model.vocabulary.names, model.profiles, tally.spread).items()
+            for name, index in drifted(
+                model.vocabulary.names, model.profiles, tally.spread, model.report["rows"]
+            ).items()
             if name not in missing
         ]
     return told

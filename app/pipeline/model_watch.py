@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from app.domain.outcome import conversion_at
 from app.domain.records import BANDS
+from app.domain.scoring.columns import Table
 from app.domain.scoring.drift import DRIFTED
 from app.domain.scoring.lead_table import lead_table
 from app.domain.scoring.levels import bands_of
@@ -42,23 +43,26 @@ def watch(services: Services, now: datetime) -> dict[str, Any] | None:
             return None
         ids = scores.sample_people(conn, SAMPLE)
         compared = _still_leads(services, conn, ids)
-        drift = _drift(services, conn, crowned[1], compared, now)
+        table = _table_now(services, conn, compared, now)
         said, starts = sales_say(conn), band_starts(services, conn)
-    since = _since_training(services, crowned[1], stored.report, ids, starts, now)
+    model = crowned[1]
+    since = _since_training(services, model, stored.report, ids, starts, now)
+    drift, changed = (model.drift(table), model.drifted(table)) if compared else ({}, {})
     seen: dict[str, Any] = {"leads": len(compared), "drift": drift, "since_training": since, **said}
-    seen["alarms"] = alarms(drift, since, stored.report)
+    seen["alarms"] = alarms(changed, since, stored.report)
     with services.database.begin() as conn:
         models.note_watch(conn, stored.id, seen, now)
     return seen
 
 
-def alarms(drift: Mapping[str, float], since: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
-    """What has left its limits, each with what to do."""
+def alarms(changed: Mapping[str, float], since: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
+    """What has left its limits, each with what to do. `changed` are the columns that have drifted by more
+    than chance does, with their index.
+    """
     found = [
         f"{name} is spread otherwise than at training (stability index {index:.2f}, limit {DRIFTED:g}): "
         "look at its source, then train again"
-        for name, index in drift.items()
-        if index > DRIFTED
+        for name, index in changed.items()
     ]
     if since["rows"] < FEWEST_OUTCOMES:
         return found
@@ -73,13 +77,12 @@ def alarms(drift: Mapping[str, float], since: Mapping[str, Any], report: Mapping
     return found
 
 
-def _drift(
-    services: Services, conn: sa.Connection, model: TrainedModel, ids: Sequence[int], now: datetime
-) -> dict[str, float]:
+def _table_now(services: Services, conn: sa.Connection, ids: Sequence[int], now: datetime) -> Table:
+    """These leads as they are now, as the model would see them."""
     rules = services.mappings.features.before_the_outcome()
     held = read_held(conn, ids)
     leads = [lead_now(held, one, services.mappings, now).features(rules) for one in ids]
-    return model.drift(lead_table(leads, rules)) if leads else {}
+    return lead_table(leads, rules)
 
 
 def _still_leads(services: Services, conn: sa.Connection, ids: Sequence[int]) -> list[int]:

@@ -12,6 +12,11 @@ from app.domain.scoring.columns import Floats
 DRIFTED = 0.25  # a population stability index above this is read as a changed population
 PARTS = 10
 LEAST_SHARE = 1e-4
+LEAST_EXPECTED = 5
+"""Bins in which fewer rows are to be expected are one bin together: an empty one would weigh too much."""
+
+DRAWS, SEED = 200, 7
+"""How often, and from where, chance is asked what it does where nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,25 @@ def _shares(counts: Floats) -> Floats:
 
 
 def _index(profile: Profile, counts: Floats) -> float:
-    """Population stability index of the rows counted against the profile."""
-    then = np.maximum(profile.shares, LEAST_SHARE)
-    now = np.maximum(_shares(counts), LEAST_SHARE)
+    """Population stability index of the rows counted against the profile, rare bins taken together."""
+    rare = profile.shares * counts.sum() < LEAST_EXPECTED
+    then, now = (np.append(all_of[~rare], all_of[rare].sum()) for all_of in (profile.shares, _shares(counts)))
+    then, now = np.maximum(then, LEAST_SHARE), np.maximum(now, LEAST_SHARE)
     return float(((now - then) * np.log(now / then)).sum())
+
+
+def _by_luck(profile: Profile, learnt: int, rows: int) -> float:
+    """The index that 99 in 100 samples of so many `rows` do not pass where nothing has changed: neither they
+    nor the `learnt` rows, of which the profile was made, are spread quite as all leads are.
+    """
+    chance, shares = np.random.default_rng(SEED), profile.shares / profile.shares.sum()
+    found = [
+        _index(Profile(profile.cuts, then / learnt), now.astype(np.float64))
+        for then, now in zip(
+            chance.multinomial(learnt, shares, DRAWS), chance.multinomial(rows, shares, DRAWS), strict=True
+        )
+    ]
+    return float(np.quantile(found, 0.99))
 
 
 def stability(
@@ -63,11 +83,19 @@ def stability(
     return dict(sorted(indices.items(), key=lambda item: -item[1]))
 
 
-def drifted(names: Sequence[str], profiles: Sequence[Profile], counts: Sequence[Floats]) -> dict[str, float]:
-    """The columns whose index is above DRIFTED by more than chance gives so few rows (about bins / rows)."""
-    indices = stability(names, profiles, counts)
-    chance = {name: len(bins) / max(bins.sum(), 1.0) for name, bins in zip(names, counts, strict=True)}
-    return {name: index for name, index in indices.items() if index > DRIFTED + chance[name]}
+def drifted(
+    names: Sequence[str], profiles: Sequence[Profile], counts: Sequence[Floats], learnt: int
+) -> dict[str, float]:
+    """The columns whose index is above DRIFTED, and above what chance gives so few rows against a profile of
+    so many `learnt`.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    return {
+        name: index
+        for name, index in stability(names, profiles, counts).items()
+        if index > DRIFTED
+        and index > _by_luck(profiles[places[name]], learnt, int(counts[places[name]].sum()))
+    }
 
 
 def base_rate_shift(converted: Floats, time: Floats, share: float = 0.8) -> dict[str, float]:

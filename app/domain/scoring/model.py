@@ -10,7 +10,7 @@ import numpy as np
 
 from app.domain.scoring.calibration import Calibration
 from app.domain.scoring.columns import Cells, Floats, Table
-from app.domain.scoring.drift import Profile, counts_in, stability
+from app.domain.scoring.drift import Profile, counts_in, drifted, stability
 from app.domain.scoring.learners import Part, stretch
 from app.domain.scoring.receipt import Points, Receipts, scores_of, settled, whole_points
 from app.domain.scoring.vocabulary import Vocabulary
@@ -93,6 +93,11 @@ class TrainedModel:
         """Population stability index of these rows against the rows learnt from, by column."""
         counts = counts_in(self.profiles, self.vocabulary.matrix(table))
         return stability(self.vocabulary.names, self.profiles, counts)
+
+    def drifted(self, table: Table) -> dict[str, float]:
+        """The columns that are spread otherwise than at training, by more than chance does."""
+        counts = counts_in(self.profiles, self.vocabulary.matrix(table))
+        return drifted(self.vocabulary.names, self.profiles, counts, self.report["rows"])
 
 
 @dataclass(frozen=True, slots=True)
