@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.services import Services
-from app.store import standings, switches
+from app.store import models, standings, switches
 
 
 def fingerprint_of(rules: Mapping[str, object]) -> str:
@@ -40,6 +40,7 @@ def notice_new_rules(services: Services, conn: sa.Connection, now: datetime) -> 
     before = switches.read(conn, "scoring_rules")
     if before is not None and before.value == current:
         return False
+    models.wait_for_scorers(conn)
     switches.turn(conn, "scoring_rules", current, now)
     standings.all_due(conn, now)
     return True

@@ -17,7 +17,7 @@ from app.pipeline.leads_now import leads_now
 from app.pipeline.scoring import score_lot
 from app.pipeline.texts import readings
 from app.services import Services
-from app.store import activities, people, scores, standings, summaries, unscored, work_list
+from app.store import activities, models, people, scores, standings, summaries, unscored, work_list
 from app.store.people_locks import hold_to_score
 from app.store.summaries import SummaryLot
 
@@ -85,6 +85,7 @@ def _in_a_lot(services: Services, work: Work, lot: int, now: datetime) -> Unders
     taken: list[int] = []
     try:
         with services.database.begin() as conn:
+            models.hold_scorer(conn)
             changed = work(conn, taken, None)
     except (SaviaError, sa.exc.OperationalError):
         raise
@@ -96,6 +97,7 @@ def _in_a_lot(services: Services, work: Work, lot: int, now: datetime) -> Unders
 
     def part(ids: Sequence[int]) -> int:
         with services.database.begin() as conn:
+            models.hold_scorer(conn)
             return len(work(conn, [], ids))
 
     apart = take_apart(part, taken)

@@ -17,6 +17,7 @@ from app.store.encoding import as_json
 State = Literal["champion", "previous", "refused"]
 
 ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtext('savia model'))")
+NOBODY_CROWNED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtext('savia model'))")
 INSERT = sa.text("""
     INSERT INTO model (bytes, sha256, report, trained_at, state)
     VALUES (:bytes, :sha256, CAST(:report AS jsonb), :at, 'refused') RETURNING id
@@ -62,7 +63,7 @@ def crown(conn: sa.Connection, model_id: int | None, at: datetime) -> bool:
 
     Everybody becomes due for a new score.
     """
-    conn.execute(ALONE)
+    wait_for_scorers(conn)
     if model_id is not None and not conn.scalar(EXISTS, {"id": model_id}):
         return False
     conn.execute(STEP_DOWN)
@@ -70,6 +71,18 @@ def crown(conn: sa.Connection, model_id: int | None, at: datetime) -> bool:
         conn.execute(STEP_UP, {"id": model_id})
     standings.all_due(conn, at)
     return True
+
+
+def wait_for_scorers(conn: sa.Connection) -> None:
+    """Nobody scores until this transaction ends: what is due then is due by what it changes."""
+    conn.execute(ALONE)
+
+
+def hold_scorer(conn: sa.Connection) -> None:
+    """Whoever scores does so first: until this transaction ends no other model is crowned. A lead that is new
+    in it would not be among those who are due then.
+    """
+    conn.execute(NOBODY_CROWNED)
 
 
 def champion_name(conn: sa.Connection) -> tuple[int, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from app.domain.summary import summary_key
 from app.pipeline import steps, understand
 from app.pipeline.understand import rescore_after
 from app.services import Services
-from app.store import people, scores, summaries
+from app.store import models, people, scores, summaries
 from tests.line import Moment
 from tests.pipeline.past import act, keep, live, profile, score_all
 
@@ -72,6 +73,29 @@ def test_other_rules_reach_also_leads_whom_neither_time_nor_an_act_touches(
     with services.database.connect() as conn:
         assert (before.band, scores.latest(conn, ids)[ids[0]].score.band) == ("unqualified", "cold")
     assert "write_back" not in steps.decay(other, clock.move(hours=1))
+
+
+def test_no_model_is_crowned_while_leads_are_scored_who_would_not_be_due_for_it(
+    services: Services, clock: Moment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One who is new in this very lot stands nowhere yet that a coronation could see."""
+    now, read, refused = clock(), understand.read_held, []
+
+    def meanwhile(*asked: Any) -> Any:
+        with services.database.connect() as other:
+            other.execute(sa.text("SET lock_timeout = '100ms'"))
+            with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+                models.crown(other, None, now)
+        refused.append(True)
+        return read(*asked)
+
+    monkeypatch.setattr(understand, "read_held", meanwhile)
+    keep(services, profile(1, now, now))
+    score_all(services)
+    assert refused
+    with services.database.begin() as conn:
+        assert models.crown(conn, None, now)
+        assert conn.scalar(sa.text("SELECT due_at FROM standing")) == now
 
 
 def test_a_score_from_newer_facts_stands_against_one_by_the_summary_read_before(
