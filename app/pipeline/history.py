@@ -6,9 +6,10 @@ of every age and season are among them, and nothing that came later had a say in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -32,19 +33,49 @@ _CHOOSE = 2_246_822_519
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A lead at a cut: what a model may know, what points gave it then, and whether it converted."""
+    """A lead at a cut: what a model may know, what points gave it then, and whether it converted. It was
+    first heard of at `known_since`.
+    """
 
     person_id: int
+    known_since: datetime
     cut: datetime
     features: Features
     points: int
     converted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What a model was taught: outcomes that were known until then, each of them a horizon long."""
+
+    outcomes_through: datetime
+    horizon: timedelta
+
+    def holds(self, row: Row) -> bool:
+        """May the model have learnt from a part of what this row's outcome looks at? Cut dates move along
+        with what is known: of a lead that it learnt from, only what lies a whole horizon later is new.
+        """
+        last = cuts(row.person_id, self.outcomes_through, self.horizon)[0]
+        return row.cut < (last + self.horizon if row.known_since <= last else last)
+
+
+def taught(report: Mapping[str, Any]) -> Taught:
+    """Out of a model's training report."""
+    horizon = timedelta(days=report["outcome"]["horizon_days"])
+    told = report.get("outcomes_through")
+    if told is None:  # a report of an earlier release: its last cut lies a horizon before
+        return Taught(datetime.fromisoformat(report["trained_through"]) + horizon, horizon)
+    return Taught(datetime.fromisoformat(told), horizon)
+
+
 @dataclass(slots=True)
 class History:
-    """Rows to learn from, and how many leads gave none: not old enough, or customers before every cut."""
+    """Rows to learn from, outcomes being known until then, and how many leads gave none: not old enough, or
+    customers before every cut.
+    """
 
+    known_until: datetime
     rows: list[Row] = field(default_factory=list)
     censored: int = 0
 
@@ -54,19 +85,21 @@ def read_history(
     now: datetime,
     progress: Callable[[str], None],
     *,
-    since: datetime | None = None,
+    but: Taught | None = None,
     only: Sequence[int] | None = None,
 ) -> History:
-    """Every lead of the store at its cuts (with `since` those after it, with `only` these leads)."""
-    history = History()
+    """Every lead of the store at its cuts; with `but` those alone that it does not hold, with `only` these
+    leads.
+    """
     with services.database.connect() as conn:
         known_until = outcomes_known_until(conn, now)
+        history = History(known_until)
         for ids in _lots(conn, only):
             held, deals = read_held(conn, ids), facts.deals_of(conn, ids)
             for person_id in ids:
                 rows = list(_rows(services, held, person_id, deals[person_id], known_until))
                 history.censored += not rows
-                history.rows += [row for row in rows if since is None or row.cut > since]
+                history.rows += [row for row in rows if but is None or not but.holds(row)]
             progress(f"{len(history.rows)} rows of history")
     return history
 
@@ -113,13 +146,14 @@ def _rows(
             continue
         lead = lead_as_of(held, person_id, services.mappings, cut)
         converted = converted_within(deals, cut, outcome.event, horizon)
-        yield _row(services, person_id, lead, converted)
+        yield _row(services, person_id, began, lead, converted)
 
 
-def _row(services: Services, person_id: int, lead: Lead, converted: bool) -> Row:
+def _row(services: Services, person_id: int, began: datetime, lead: Lead, converted: bool) -> Row:
     rules = services.mappings
     points = points_score(lead.features(rules.features), lead.engagement, rules.scoring).value
-    return Row(person_id, lead.at, lead.features(rules.features.before_the_outcome()), points, converted)
+    features = lead.features(rules.features.before_the_outcome())
+    return Row(person_id, began, lead.at, features, points, converted)
 
 
 def _known_since(held: Held, person_id: int) -> datetime | None:

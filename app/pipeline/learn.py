@@ -18,7 +18,7 @@ from app.domain.scoring.selection import FEWEST_CONVERSIONS
 from app.domain.scoring.training import Held, Training, TrainingOptions, train
 from app.domain.standing import BandLimits, starts_by_score
 from app.pipeline.champion import champion
-from app.pipeline.history import History, Row, read_history
+from app.pipeline.history import History, Row, read_history, taught
 from app.services import Services
 from app.store import models
 
@@ -62,7 +62,7 @@ def learn_from_store(
     )
     training = train(table, replace(options, outcome=OUTCOME, time=AS_OF, bands=bands), progress)
     with services.database.begin() as conn:
-        return _settle(conn, training, rows, converted, table, told, now)
+        return _settle(conn, training, rows, converted, table, told, history.known_until, now)
 
 
 def _told(services: Services, history: History, converted: Floats) -> dict[str, Any]:
@@ -92,6 +92,7 @@ def _settle(
     converted: Floats,
     table: Table,
     told: dict[str, Any],
+    known_until: datetime,
     now: datetime,
 ) -> Learnt:
     """Keep the model with its whole report, and crown it where it won."""
@@ -105,6 +106,7 @@ def _settle(
         "suspect": [{"column": one.column, "reason": one.reason} for one in training.verdict.suspect],
         "against": contest.report(),
         "trained_through": rows[-1].cut.isoformat(),
+        "outcomes_through": known_until.isoformat(),
     }
     model_id = models.add(conn, to_bytes(training.model), report, now)
     if contest.won:
@@ -113,7 +115,7 @@ def _settle(
 
 
 def _judge(conn: sa.Connection, held: Held, rows: Sequence[Row], converted: Floats, table: Table) -> Contest:
-    """On held rows alone; against a champion on those newer than what the champion learnt from."""
+    """On held rows alone; against a champion on those of which nothing was known when it learnt."""
     crowned, stored = champion(conn), models.champion(conn)
     if not held.forward:
         return Contest("", 0, 0, {}, {}, won=False, why="the history is too short to judge forward in time")
@@ -123,8 +125,8 @@ def _judge(conn: sa.Connection, held: Held, rows: Sequence[Row], converted: Floa
         rate = float(converted[before].mean())
         return against_points(converted[held.rows], held.probability, points[held.rows], rate)
     name, model = crowned
-    learnt_through = datetime.fromisoformat(stored.report["trained_through"])
-    new = np.array([rows[place].cut > learnt_through for place in held.rows], dtype=bool)
+    theirs_to_know = taught(stored.report)
+    new = np.array([not theirs_to_know.holds(rows[place]) for place in held.rows], dtype=bool)
     judged = held.rows[new]
     theirs = model.probability(model.vocabulary.matrix(table.take(judged)))
     return against_model(name, converted[judged], held.probability[new], theirs)

@@ -21,7 +21,7 @@ from app.domain.scoring.ranking import auc_interval, by_band
 from app.domain.standing import Starts
 from app.pipeline.bands import band_starts
 from app.pipeline.champion import champion
-from app.pipeline.history import read_history
+from app.pipeline.history import read_history, taught
 from app.pipeline.lead_reading import lead_now, read_held
 from app.pipeline.sales_feedback import sales_say
 from app.services import Services
@@ -99,9 +99,10 @@ def _since_training(
     starts: Starts,
     now: datetime,
 ) -> dict[str, Any]:
-    """The champion on outcomes that have become known since: leads whose cut is newer than its training."""
-    through = datetime.fromisoformat(report["trained_through"])
-    rows = read_history(services, now, lambda _: None, since=through, only=ids).rows
+    """The champion on outcomes of which nothing was known when it learnt: of new leads, and of those it
+    learnt from once a whole horizon has passed.
+    """
+    rows = read_history(services, now, lambda _: None, but=taught(report), only=ids).rows
     if not rows:
         return {"rows": 0, "conversions": 0, "base_rate": None}
     rules = services.mappings.features.before_the_outcome()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.config import Outcome
-from app.pipeline.history import MOST_CUTS, cuts, read_history
+from app.pipeline.history import MOST_CUTS, Row, Taught, cuts, read_history
 from app.services import Services
 from app.store import facts
 from tests.line import Moment, services_of
@@ -48,6 +50,21 @@ def test_a_shorter_horizon_and_another_event_are_obeyed(database: sa.Engine, now
         outcome = Outcome(event=event, horizon_days=7)  # type: ignore[arg-type]  # a loop over both
         services = replace(plain, settings=plain.settings.model_copy(update={"outcome": outcome}))
         assert any(row.converted for row in read_history(services, now, quiet).rows) is converted
+
+
+@given(st.integers(1, 10**6), st.integers(0, 400), st.integers(0, 900), st.sampled_from([7, 30, 90]))
+def test_of_what_a_model_was_taught_nothing_judges_it_later(
+    person_id: int, days_later: int, known_for: int, horizon_days: int
+) -> None:
+    now, horizon = datetime(2026, 11, 1, tzinfo=UTC), timedelta(days=horizon_days)
+    first = now - known_for * DAY
+    then, later = (cuts(person_id, now + moved * DAY, horizon) for moved in (0, days_later))
+    learnt = [cut for cut in then if first <= cut]
+    rows = [Row(person_id, first, cut, {}, 0, converted=False) for cut in later if first <= cut]
+    new = [row.cut for row in rows if not Taught(now, horizon).holds(row)]
+    assert all(cut + horizon <= mine for cut in learnt for mine in new)
+    if days_later >= 2 * horizon_days and rows:
+        assert new, "in the end there is something to judge by"
 
 
 def test_no_conversion_counts_twice_and_the_outcome_has_no_say_in_the_cut(now: datetime) -> None:
