@@ -62,6 +62,6 @@ def _show(services: Services, run_id: int, console: Console) -> int:
 
 
 def _apply(services: Services, undone: int, fingerprint: str, console: Console) -> int:
-    applied = carry_out(services, f"{NAME} {undone}", fingerprint, console)
+    applied = carry_out(services, f"{NAME} {undone}", fingerprint, console, undoes=undone)
     console.line("Unattended writes are paused: python -m jobs resume lets them go on.")
     return 1 if applied.rejected or not applied.finished else 0

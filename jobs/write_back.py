@@ -168,11 +168,13 @@ def _one_line(change: Change) -> str:
     return text if len(text) <= 150 else text[:149] + "…"
 
 
-def carry_out(services: Services, command: str, fingerprint: str, console: Console) -> Applied:
+def carry_out(
+    services: Services, command: str, fingerprint: str, console: Console, *, undoes: int | None = None
+) -> Applied:
     """Carry out a plan that `command` showed, and say what came of it and how to go on."""
     again = f"python -m jobs {command} --apply {fingerprint}"
     try:
-        applied, run_id = release_plan(services, command.split(maxsplit=1)[0], fingerprint)
+        applied, run_id = release_plan(services, command.split(maxsplit=1)[0], fingerprint, undoes=undoes)
     except KeyboardInterrupt:
         console.error(
             "Interrupted: the calls that were being made are over and written down. The worker goes on with "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from app.domain.errors import UnsafePlan
+from app.domain.errors import BadConfig, Fault, UnsafePlan
 from app.pipeline.apply import PATIENCE_BY_HAND, UNDO, apply_plan, writing
 from app.pipeline.lots import Applied
 from app.pipeline.run_record import recorded
@@ -15,10 +15,14 @@ from app.services import Services
 from app.store import plans, switches, work_list
 
 
-def release_plan(services: Services, job: str, fingerprint: str) -> tuple[Applied, int]:
+def release_plan(
+    services: Services, job: str, fingerprint: str, *, undoes: int | None = None
+) -> tuple[Applied, int]:
     """Carry out the plan shown under `fingerprint`, as `job`; what came of it, and the run that did it. One
-    that a pause stopped is not `finished`. Raises what `apply_plan` raises.
+    that a pause stopped is not `finished`. Raises what `apply_plan` raises, and BadConfig for the fingerprint
+    of something else than was asked for: a way back from the run it `undoes`, or a plan that is none.
     """
+    _refuse_another(services, fingerprint, undoes)
     begins = writing(services, PATIENCE_BY_HAND)
     with begins as fence, recorded(services, job, services.clock()) as (run_id, report):
         paused, gives_way, total = _paused_from_now(services), True, Applied(fingerprint)
@@ -35,6 +39,21 @@ def release_plan(services: Services, job: str, fingerprint: str) -> tuple[Applie
                     break
                 gives_way = _give_way(services, fence)
     return total, run_id
+
+
+def _refuse_another(services: Services, fingerprint: str, undoes: int | None) -> None:
+    with services.database.connect() as conn:
+        stored = plans.load(conn, fingerprint)
+    if stored is None or stored.undoes == undoes:
+        return
+    run = stored.undoes
+    what, command = (
+        ("a plan of write_back", "write_back")
+        if run is None
+        else (f"the way back from run {run}", f"undo {run}")
+    )
+    message = f"is {what}: python -m jobs {command} --apply {fingerprint} carries it out"
+    raise BadConfig([Fault("--apply", fingerprint, message)])
 
 
 def _paused_from_now(services: Services) -> Callable[[], bool]:

@@ -87,13 +87,15 @@ def test_an_undo_is_not_stopped_by_its_own_pause_but_by_a_persons(
     before = shown_of(place)["lists"]
     _, run_id = first_plan(living)
     way_back = show_undo(living, run_id, living.clock()).plan
-    stopped, _ = release_plan(beside(living, lambda: pause(living, "stop it")), "undo", way_back.fingerprint)
+    stopped, _ = release_plan(
+        beside(living, lambda: pause(living, "stop it")), "undo", way_back.fingerprint, undoes=run_id
+    )
     with living.database.connect() as conn:
         reason = switches.read(conn, "paused")
     assert reason is not None
     assert reason.value == "stop it"
     assert not stopped.finished
-    went_on, _ = release_plan(living, "undo", way_back.fingerprint)
+    went_on, _ = release_plan(living, "undo", way_back.fingerprint, undoes=run_id)
     assert went_on.finished
     assert sum(stopped.done.values()) + sum(went_on.done.values()) == len(way_back.changes)
     assert shown_of(place)["lists"] == before

@@ -13,7 +13,7 @@ from app.services import Services
 from app.store import switches
 from jobs.__main__ import main
 from tests.line import TOKEN, Town
-from tests.writing.acts import first_plan, learn, shown_of
+from tests.writing.acts import first_plan, learn, show, shown_of
 
 
 @pytest.fixture
@@ -58,6 +58,31 @@ def test_an_operator_finds_a_run_sees_the_way_back_and_takes_it(
     assert is_paused(living.database)
     assert main(["resume"]) == 0
     assert not is_paused(living.database)
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_plan_is_not_taken_for_a_way_back_nor_a_way_back_for_a_plan(
+    place: Town, living: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, run_id = first_plan(living)
+    assert main(["undo", str(run_id)]) == 0
+    way_back = fingerprint_in(capsys.readouterr().out)
+    place.clock.move(minutes=5)
+    place.portal.add_contact({"email": "nueva@example.com", "jobtitle": "CEO"})
+    place.clock.move(minutes=5)
+    learn(living)
+    plan = show(living).fingerprint
+    before = shown_of(place)
+    for asked, other in (
+        (["undo", str(run_id), "--apply", plan], f"write_back --apply {plan}"),
+        (["undo", str(run_id + 1), "--apply", way_back], f"undo {run_id} --apply {way_back}"),
+        (["write_back", "--apply", way_back], f"undo {run_id} --apply {way_back}"),
+    ):
+        assert main(asked) == 1
+        assert f"python -m jobs {other}" in capsys.readouterr().err
+    assert shown_of(place) == before
+    assert main(["undo", str(run_id), "--apply", "nonsense"]) == 1
+    assert "no such plan" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("desk")
