@@ -87,7 +87,7 @@ def find_way_back(
     for contact_id, trail in _trails(written, mapping.prefix).items():
         held = current.get(contact_id)
         if held is None:
-            remains["contacts are gone from HubSpot"] += 1
+            remains["contacts are gone from HubSpot, or were merged into others"] += 1
             continue
         changes += _restored(contact_id, trail, held, triggers, remains)
         changes += _rejoined(contact_id, trail, held, starters, remains)

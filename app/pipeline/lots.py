@@ -91,14 +91,16 @@ class Sending:
         over the writing.
         """
         services, stored, fingerprint = self.services, self.stored, self.stored.plan.fingerprint
+        with services.database.connect() as conn:
+            created = ledger.created_contacts(conn, fingerprint)
+        part = [_with_contact(change, created) for change in part]
         again = reread(services, stored, part, services.clock())
         with services.database.begin() as conn:
             if not writer.holds(conn, self.fence):
                 raise TryLater("another process took over the writing to HubSpot", WRITER_WAIT)
             states = ledger.states_of(conn, fingerprint, [change.key for change in again.lot])
-            created = ledger.created_contacts(conn, fingerprint)
             begun = [change for change in again.lot if states.get(change.key, "intent") == "intent"]
-            todo = [_with_contact(change, created) for change in _of_somebody(conn, begun)]
+            todo = _of_somebody(conn, begun)
             ids = people_of(todo)
             shown, once = mirror.score_ids(conn, ids), ledger.done_once(conn, ids)
             judged = {item.key: item for item in _not_to_be_sent(todo, stored, shown, again.outdated)}

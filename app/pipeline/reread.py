@@ -30,6 +30,9 @@ def is_old(stored: StoredPlan, now: datetime) -> bool:
     return now - stored.made_at > FRESH_FOR
 
 
+GONE = "its contact is gone from HubSpot, or was merged into another, since the plan was shown"
+
+
 @dataclass(frozen=True, slots=True)
 class Reread:
     """A lot as it may be sent now. By change key: what is not sent, notes for the ledger on what is sent in
@@ -110,9 +113,10 @@ def _standings(
         _, memories = mirror.recall(conn, people)
     found = []
     for change in lot:
-        held = current.get(getattr(change, "contact_id", ""))
-        if held is None:
-            found.append(Standing(change))
+        contact_id = getattr(change, "contact_id", "")
+        held = current.get(contact_id)
+        if held is None:  # what makes contacts, properties and lists is about none that could be gone
+            found.append(Standing(None, GONE) if contact_id else Standing(change))
             continue
         person_id = getattr(change, "person_id", 0)
         verdict = judge(person_id, held, gate, mapping)

@@ -110,7 +110,8 @@ def _follow_hubspot(conn: sa.Connection, told: Sequence[tuple[ContactHint, Cause
     again = {
         hint.contact_id: cause.inbox_id for hint, cause in told if hint.change in {"changed", "restored"}
     }
-    merged = [(hint, cause) for hint, cause in told if hint.change == "merged"]
+    # The primary is named last, and its memory is the one that a new id takes over.
+    merged = [(hint, cause) for hint, cause in reversed(told) if hint.change == "merged"]
     for hint, cause in sorted(merged, key=lambda row: row[0].occurred_at):
         if people.merge_contacts(conn, hint.into, hint.contact_id, at) and cause.inbox_id is not None:
             again[hint.into] = cause.inbox_id

@@ -55,7 +55,13 @@ KNOWN_MERGE = sa.text("""
           AND ended.ended_at IS NOT NULL
           AND kept.vendor = 'hubspot' AND kept.kind = 'contact_id' AND kept.value = :kept)
 """)
-FORGET_MIRROR = sa.text("DELETE FROM mirror WHERE contact_id = :contact_id")
+# What was written to the merged contact tells a person's edit from ours also on the one that is kept. A new
+# id takes over the first one's: HubSpot's primary, whose values win.
+HAND_ON_MIRROR = sa.text("""
+    UPDATE mirror SET contact_id = :kept, seen_at = NULL
+    WHERE contact_id = :merged AND NOT EXISTS (SELECT FROM mirror WHERE contact_id = :kept)
+""")
+FORGET_MIRROR = sa.text("DELETE FROM mirror WHERE contact_id = :merged")
 OF_EMAIL = sa.text("SELECT person_id FROM identity WHERE vendor = 'any' AND kind = 'email' AND value = :name")
 OF_CONTACT = sa.text(
     "SELECT person_id FROM identity WHERE vendor = 'hubspot' AND kind = 'contact_id' AND value = :name"
@@ -129,7 +135,8 @@ def merge_contacts(conn: sa.Connection, kept_contact_id: str, merged_contact_id:
     persons = known[merged].person_id, known[kept].person_id
     if persons[0] != persons[1]:
         regroup(conn, dict([persons]), {}, "HubSpot merged the contacts", at)
-    conn.execute(FORGET_MIRROR, {"contact_id": merged.value})
+    for statement in (HAND_ON_MIRROR, FORGET_MIRROR):
+        conn.execute(statement, {"kept": kept.value, "merged": merged.value})
     ended = conn.execute(END, {"contact_id": merged.value, "at": at}).rowcount
     if ended:
         touch(conn, {known[kept].person_id}, at)

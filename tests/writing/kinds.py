@@ -29,9 +29,10 @@ from app.domain.plan import canonical_place, fingerprint
 from app.domain.portal import asked_names
 from app.domain.portal_schema import wanted_schema
 from app.pipeline.current import before_images
+from app.pipeline.lots import people_of
 from app.pipeline.release import rules_of
 from app.services import Services
-from app.store import ledger, mirror, plans, switches
+from app.store import ledger, mirror, plans, switches, work_list
 from app.store.ledger import LedgerRow
 from connectors.call_limits import RateLimit
 from connectors.hubspot.client import HubSpotClient
@@ -209,6 +210,7 @@ def shown(scene: Scene, changes: Sequence[Change]) -> Plan:
     with services.database.begin() as conn:
         switches.turn(conn, "released_rules", rules_of(services, conn), services.clock())
         plans.save(conn, plan, {}, before_images(ordered, current), services.clock())
+        work_list.add(conn, set(people_of(ordered)) - {0}, services.clock())  # as leads in a plan stand there
     return plan
 
 

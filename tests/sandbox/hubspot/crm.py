@@ -154,10 +154,13 @@ class Crm:
         for contact_id in contact_ids:
             self.workflows.on_join(contact_id, list_name, self.now())
 
-    def merge(self, primary: CrmRecord, other: CrmRecord, source: Source) -> None:
+    def merge(
+        self, primary: CrmRecord, other: CrmRecord, source: Source, *, under_new_id: bool = False
+    ) -> None:
         """`other` ends in `primary`: its address becomes a second one, its empty fields fill, its id stays
-        resolvable.
+        resolvable. `under_new_id`: both ids end in a third one, under which the primary goes on.
         """
+        before = primary.record_id
         at = self.now()
         second = [other.properties.get("email", ""), other.properties.get("hs_additional_emails", "")]
         known = [primary.properties.get("hs_additional_emails", ""), *second]
@@ -179,7 +182,23 @@ class Crm:
         ended.append(other.properties.get("hs_merged_object_ids", ""))
         self.change(primary, {"hs_merged_object_ids": ";".join(filter(None, ended))}, CALCULATED)
         self.change(primary, fill | {"hs_additional_emails": extra}, source)
-        self.announcer.merged(primary.record_id, [other.record_id], at, source, len(fill))
+        if under_new_id:
+            self._renumber(primary)
+        self.announcer.merged(before, [other.record_id], primary.record_id, at, source, len(fill))
+
+    def _renumber(self, record: CrmRecord) -> None:
+        self._last_id += 1
+        old, new = record.record_id, str(self._last_id)
+        self.records["contacts"][new] = self.records["contacts"].pop(old)
+        self._merged_into = {one: new if now == old else now for one, now in self._merged_into.items()}
+        self._merged_into[old] = new
+        self._emails = {one: new if owner == old else owner for one, owner in self._emails.items()}
+        for each in self.lists.of_contact(old):
+            each.members[new] = each.members.pop(old)
+        self.links.move("contacts", old, new)
+        record.record_id = new
+        ended = ";".join(filter(None, [record.properties.get("hs_merged_object_ids", ""), old]))
+        self.change(record, {"hs_object_id": new, "hs_merged_object_ids": ended}, CALCULATED)
 
     def remove(self, record: CrmRecord, source: Source) -> None:
         """Delete a contact: it can be restored."""

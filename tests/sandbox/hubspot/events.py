@@ -56,12 +56,14 @@ class Announcer:
         event = self._base("contact.privacyDeletion", contact_id, at, source) | {"changeFlag": "DELETED"}
         self.pending.append(event)
 
-    def merged(self, primary: str, merged: Sequence[str], at: float, source: Source, moved: int) -> None:
-        """Contacts became one: the primary's id lives on."""
+    def merged(
+        self, primary: str, merged: Sequence[str], new: str, at: float, source: Source, moved: int
+    ) -> None:
+        """Contacts became one, which goes by the id `new` from now on; often the primary's."""
         more = {
             "primaryObjectId": int(primary),
             "mergedObjectIds": [int(each) for each in merged],
-            "newObjectId": int(primary),
+            "newObjectId": int(new),
             "numberOfPropertiesMoved": moved,
         }
         self._announce("merge", primary, at, source, more)

@@ -228,11 +228,15 @@ class HubSpotPortal:
         with self.lock:
             self.crm.workflows.by_id[workflow_id].enabled = on
 
-    def merge(self, primary_id: str, merged_id: str) -> None:
-        """A person merges two contacts: the primary's id lives on and answers for both."""
+    def merge(self, primary_id: str, merged_id: str, *, under_new_id: bool = False) -> str:
+        """A person merges two contacts: the primary's id lives on and answers for both, or a new one does.
+        Returns it.
+        """
         with self.changing() as crm:
             contacts = crm.records["contacts"]
-            crm.merge(contacts[primary_id], contacts[merged_id], PERSON)
+            primary = contacts[primary_id]
+            crm.merge(primary, contacts[merged_id], PERSON, under_new_id=under_new_id)
+            return primary.record_id
 
     def delete(self, contact_id: str) -> None:
         """A person deletes a contact."""
