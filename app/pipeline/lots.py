@@ -91,10 +91,7 @@ class Sending:
         over the writing.
         """
         services, stored, fingerprint = self.services, self.stored, self.stored.plan.fingerprint
-        with services.database.connect() as conn:
-            created = ledger.created_contacts(conn, fingerprint)
-        part = [_with_contact(change, created) for change in part]
-        again = reread(services, stored, part, services.clock())
+        again = reread(services, stored, self._with_contacts(part), services.clock())
         with services.database.begin() as conn:
             if not writer.holds(conn, self.fence):
                 raise TryLater("another process took over the writing to HubSpot", WRITER_WAIT)
@@ -127,6 +124,12 @@ class Sending:
         # A contact is upserted by its address: repeating is safe and tells its id, which reading would not.
         unsure = [item for item in todo if item.key in states and not isinstance(item, CreateContact)]
         return Lot(todo, unsure, outcomes, late, again.notes)
+
+    def _with_contacts(self, part: Sequence[Change]) -> list[Change]:
+        """With the ids of the contacts that this plan has made so far."""
+        with self.services.database.connect() as conn:
+            created = ledger.created_contacts(conn, self.stored.plan.fingerprint)
+        return [_with_contact(change, created) for change in part]
 
     def send(self, lot: Lot) -> None:
         """Find what was made before a crash, and make the rest; the lot gathers the outcomes."""
