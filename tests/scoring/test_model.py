@@ -27,6 +27,7 @@ from app.domain.scoring.training import TrainingOptions, train
 from app.domain.scoring.tree_shares import TreeShares
 from app.domain.scoring.trees import Trees
 from app.domain.standing import SEED_BANDS
+from tests.scoring.lead_model import floor_of
 from tests.scoring.worlds import as_text, history, table_of
 
 
@@ -70,7 +71,7 @@ def test_every_receipt_sums_to_its_score(which: str, request: pytest.FixtureRequ
     model, table = request.getfixturevalue(which)
     scored = model.score(table)
     assert np.array_equal(scored.receipts.base + scored.receipts.points.sum(axis=1), scored.score)
-    assert np.array_equal(scored.score, np.floor(100 * scored.probability))
+    assert scored.score.tolist() == [floor_of(one) for one in scored.probability.tolist()]
 
 
 @pytest.mark.parametrize("which", ["small", "large", "blend"])

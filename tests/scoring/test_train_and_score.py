@@ -18,6 +18,7 @@ from app.domain.standing import BandLimits
 from app.table_files import read_kinds, read_table
 from jobs import score, train
 from jobs.console import Console
+from tests.scoring.lead_model import floor_of
 from tests.scoring.worlds import as_text, history, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def test_a_file_is_learnt_from_and_scored_in_its_order(
     assert [row["notes"] for row in after] == list(before.columns["notes"])
     assert [row["Contact ID"] for row in after] == list(before.columns["Contact ID"])
     assert list(after[0])[-6:] == ["probability", "score", "band", "reason_1", "reason_2", "reason_3"]
-    assert all(int(row["score"]) == int(100 * float(row["probability"])) for row in after)
+    assert all(int(row["score"]) == floor_of(float(row["probability"])) for row in after)
 
 
 def test_the_form_of_the_file_does_not_change_the_model(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ CellReader = Callable[[str, str], float | None]
 
 _DECORATION = re.compile(r"[\s\u00a0\u202f€$£%]")
 _DECIMAL = {
-    ".": re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,3})?"),
-    ",": re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d{1,3})?"),
+    ".": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,3})?"),
+    ",": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)?(,\d*)?([eE][+-]?\d{1,3})?"),
 }
 _GROUPED = {
     ".": re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+"),

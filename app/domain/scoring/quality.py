@@ -15,7 +15,7 @@ from app.domain.scoring.levels import bands_of
 from app.domain.scoring.metrics import auc, log_loss, measure, reliability
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.ranking import auc_interval, by_band
-from app.domain.scoring.receipt import settled
+from app.domain.scoring.receipt import parts_of, settled
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, Choice
 from app.domain.standing import STEPS, BandLimits, Spread
 
@@ -73,7 +73,7 @@ def quality_report(
 
 def spread_of(probability: Floats) -> Spread:
     """How many rows stand where."""
-    steps, rows = np.unique(np.floor(probability * STEPS + 1e-9).astype(int), return_counts=True)
+    steps, rows = np.unique(parts_of(probability, STEPS), return_counts=True)
     return Spread(dict(zip(steps.tolist(), rows.tolist(), strict=True)))
 
 
