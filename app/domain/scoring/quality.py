@@ -33,10 +33,13 @@ def quality_report(
     first_fold: Split,
     *,
     time: Floats | None,
+    lines: float,
     band_limits: BandLimits,
     seed: int,
 ) -> dict[str, Any]:
-    """Plain JSON values. `apart` holds probabilities out of fold, `held` the rows that have one."""
+    """Plain JSON values. `apart` holds probabilities out of fold, `held` the rows that have one; `lines` is
+    on how many of them a lead stands: intervals count leads.
+    """
     truth, probability = converted[held], settled(apart[held])
     figures = measure(truth, probability)
     starts = band_limits.starts_among(spread_of(probability), len(held) / len(converted))
@@ -51,9 +54,11 @@ def quality_report(
         "judged": "forward in time" if len(held) < len(converted) else "shuffled folds",
         "metrics": figures,
         "log_loss_of_rate": log_loss(truth, np.full(len(truth), truth.mean())),
-        "interval": auc_interval(figures["auc"], float(truth.sum()), float((1 - truth).sum())),
-        "rate_interval": rate_interval(truth),
-        "wide": bool(min(converted.sum(), (1 - converted).sum()) <= FULL_CHOICE_CONVERSIONS),
+        "interval": auc_interval(
+            figures["auc"], float(truth.sum()) / lines, float((1 - truth).sum()) / lines
+        ),
+        "rate_interval": rate_interval(truth, lines),
+        "wide": bool(min(converted.sum(), (1 - converted).sum()) <= lines * FULL_CHOICE_CONVERSIONS),
         "contest": choice.contest,
         "reliability": reliability(truth, probability),
         "bands": by_band(truth, bands, BANDS),
@@ -77,9 +82,9 @@ def spread_of(probability: Floats) -> Spread:
     return Spread(dict(zip(steps.tolist(), rows.tolist(), strict=True)))
 
 
-def rate_interval(converted: Floats) -> dict[str, float]:
-    """The 95 % Wilson interval of the conversion rate."""
-    rows, rate, z = len(converted), float(converted.mean()), 1.96
+def rate_interval(converted: Floats, lines: float) -> dict[str, float]:
+    """The 95 % Wilson interval of the conversion rate of leads that stand on so many `lines` each."""
+    rows, rate, z = len(converted) / lines, float(converted.mean()), 1.96
     centre = (rate + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z * np.sqrt(rate * (1 - rate) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
     return {"low": float(centre - half), "high": float(centre + half)}
