@@ -40,7 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DAYS",
         help="with --time: leave out leads that came in less than this before the file's newest day",
     )
-    parser.add_argument("--id", action="append", default=[], metavar="COLUMN", help="a name, not a feature")
+    parser.add_argument(
+        "--id",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a name, not a feature; rows that share one are one lead's",
+    )
     parser.add_argument("--exclude", action="extend", nargs="+", default=[], metavar="COLUMN")
     parser.add_argument(
         "--accept",
@@ -66,7 +72,9 @@ def _days(text: str) -> int:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Returns 0, or 3 where what scores now stays: conversions are too few, or the model did not win."""
+    """Returns 0, or 3 where what scores now stays: conversions are too few, the model did not win, or it is
+    no better than one rate for all and a file is there.
+    """
     return _from_store(args, console) if args.history is None else _from_file(args, console)
 
 

@@ -21,6 +21,7 @@ from app.domain.standing import STEPS, BandLimits, Spread
 
 CURVE_SHARES = (0.25, 0.5, 1.0)
 EXPLAINED_ROWS = 2000
+OUTERMOST = 0.01
 
 
 def quality_report(
@@ -80,6 +81,15 @@ def spread_of(probability: Floats) -> Spread:
     """How many rows stand where."""
     steps, rows = np.unique(parts_of(probability, STEPS), return_counts=True)
     return Spread(dict(zip(steps.tolist(), rows.tolist(), strict=True)))
+
+
+def weeks_of(days: Floats) -> float:
+    """How many weeks these days (NaN unknown) span. The first and the last in a hundred are left out: a
+    mistyped year would make weeks of decades.
+    """
+    first = np.nanquantile(days, OUTERMOST, method="higher")
+    last = np.nanquantile(days, 1 - OUTERMOST, method="lower")
+    return max(1.0, float(last - first) / (1 - 2 * OUTERMOST) / 7)
 
 
 def rate_interval(converted: Floats, lines: float) -> dict[str, float]:

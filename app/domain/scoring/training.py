@@ -18,19 +18,14 @@ from app.domain.scoring.calibration import (
     fit_calibration,
 )
 from app.domain.scoring.columns import Column, Floats, Table, filled, read_values
-from app.domain.scoring.drift import profile_of
-from app.domain.scoring.folds import (
-    forward_calibration,
-    forward_folds,
-    grouped_folds,
-    without_tested,
-)
+from app.domain.scoring.drift import Profile, profile_of
+from app.domain.scoring.folds import forward_calibration, forward_folds, grouped_folds, without_tested
 from app.domain.scoring.kinds import infer_columns
 from app.domain.scoring.leak_evidence import Evidence
 from app.domain.scoring.leaks import Verdict, find_leaks
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.outcome import Outcome, read_outcome, within_horizon
-from app.domain.scoring.quality import quality_report
+from app.domain.scoring.quality import quality_report, weeks_of
 from app.domain.scoring.receipt import settled
 from app.domain.scoring.repeats import Groups, converted_leads, leads_of
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, choose, learners_for
@@ -38,7 +33,6 @@ from app.domain.scoring.vocabulary import Vocabulary, learn_vocabulary
 from app.domain.standing import SEED_BANDS, BandLimits
 
 FEWEST_FORWARD_FOLDS = 3
-OUTERMOST = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +97,16 @@ class History:
     ended: Floats | None
     leads: Groups
 
+    @property
+    def lines(self) -> float:
+        """On how many rows a lead stands, on average."""
+        return len(self.leads) / (int(self.leads.max()) + 1)
+
+    @property
+    def weeks(self) -> float | None:
+        """How many weeks the rows came in over; None where their days are not told."""
+        return None if self.time is None or self.vocabulary.since is None else weeks_of(self.time)
+
 
 def train(table: Table, options: TrainingOptions, progress: Callable[[str], None]) -> Training:
     """Learn from a history whose outcome is a column. The same table, options and seed give the same model.
@@ -157,7 +161,7 @@ def learn(
     history: History, rarer: int, options: TrainingOptions, progress: Callable[[str], None]
 ) -> tuple[TrainedModel, Held]:
     """Choose, calibrate and fit on everything. `rarer` counts the rarer outcome: it rules what is tried."""
-    seed, bands = options.seed, replace(options.bands, weeks=_weeks(history) or options.bands.weeks)
+    seed, bands = options.seed, replace(options.bands, weeks=history.weeks or options.bands.weeks)
     folds, calibration_folds = _folds(history, seed)
     vocabulary, matrix, converted = history.vocabulary, history.matrix, history.converted
     learners = learners_for(rarer, len(converted))
@@ -173,10 +177,7 @@ def learn(
         vocabulary=vocabulary,
         parts=parts,
         calibration=fit_calibration(kind, choice.margin[held], converted[held]),
-        profiles=tuple(
-            profile_of(matrix[:, place], levels=len(levels) + 2 if vocabulary.is_category(place) else 0)
-            for place, levels in enumerate(vocabulary.levels)
-        ),
+        profiles=_profiles(history),
         report={},
     )
     report = quality_report(
@@ -188,7 +189,7 @@ def learn(
         held,
         folds[0],
         time=history.time,
-        lines=len(history.leads) / (int(history.leads.max()) + 1),
+        lines=history.lines,
         band_limits=bands,
         seed=seed,
     )
@@ -196,15 +197,12 @@ def learn(
     return TrainedModel(vocabulary, parts, model.calibration, model.profiles, report), tested
 
 
-def _weeks(history: History) -> float | None:
-    """How many weeks the rows came in over; None where their days are not told. The first and the last in a
-    hundred are left out: a mistyped year would make weeks of decades.
-    """
-    if history.time is None or history.vocabulary.since is None:
-        return None
-    first = np.nanquantile(history.time, OUTERMOST, method="higher")
-    last = np.nanquantile(history.time, 1 - OUTERMOST, method="lower")
-    return max(1.0, float(last - first) / (1 - 2 * OUTERMOST) / 7)
+def _profiles(history: History) -> tuple[Profile, ...]:
+    vocabulary, matrix = history.vocabulary, history.matrix
+    return tuple(
+        profile_of(matrix[:, place], levels=len(levels) + 2 if vocabulary.is_category(place) else 0)
+        for place, levels in enumerate(vocabulary.levels)
+    )
 
 
 def _check_names(table: Table, options: TrainingOptions) -> None:
