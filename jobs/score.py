@@ -101,12 +101,28 @@ def _other_bands(kept: KeptModel, limits: BandLimits) -> list[str]:
 
 
 def _missing(model: TrainedModel, source: OpenTable) -> list[str]:
-    """Columns the model reads and the file lacks; they count as empty. Raises BadConfig if most lack."""
+    """Columns the model reads and the file lacks; they count as empty. The one its dates count from is among
+    them, where it has dates. Raises BadConfig if most lack.
+    """
     missing = [name for name in model.vocabulary.names if name not in source.names]
     if 2 * len(missing) > len(model.vocabulary.names):
         message = f"lacks most columns the model was trained on, among them {', '.join(missing[:5])}"
         raise BadConfig([Fault(str(source.path), "columns", message)])
+    since = model.vocabulary.since
+    if since is not None and _dates(model) and since.name not in source.names:
+        missing.append(since.name)
     return missing
+
+
+def _dates(model: TrainedModel) -> list[str]:
+    return [column.name for column in model.vocabulary.columns if column.kind == "date"]
+
+
+def _empty(model: TrainedModel, missing: list[str]) -> list[str]:
+    """The columns that say nothing in this file: absent, or dates without the one they count from."""
+    since = model.vocabulary.since
+    undated = since is not None and since.name in missing
+    return [*missing, *_dates(model)] if undated else missing
 
 
 def _scored(model: TrainedModel, table: Table, tally: Tally) -> Iterator[Sequence[Any]]:
@@ -172,6 +188,9 @@ def _warnings(model: TrainedModel, tally: Tally, missing: list[str], encoding: s
         told.append("the file is not UTF-8: it was read as Windows-1252")
     if missing:
         told.append(f"the model's columns {', '.join(missing)} are absent: they count as empty")
+    empty = _empty(model, missing)
+    if dates := [name for name in empty if name not in missing]:
+        told.append(f"{', '.join(dates)} count as empty too: their days are counted from {missing[-1]}")
     told += [
         f"{found.share:.0%} of what {name} says cannot be read and counts as empty: look at its form"
         for name, found in tally.unread.items()
@@ -186,6 +205,6 @@ def _warnings(model: TrainedModel, tally: Tally, missing: list[str], encoding: s
             for name, index in drifted(
                 model.vocabulary.names, model.profiles, tally.spread, model.report["rows"]
             ).items()
-            if name not in missing
+            if name not in empty
         ]
     return told

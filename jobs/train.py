@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from app.domain.errors import BadConfig, Fault
 from app.domain.scoring.leaks import Finding
+from app.domain.scoring.repeats import same_lines
 from app.domain.scoring.selection import FEWEST_CONVERSIONS
 from app.domain.scoring.training import Training, TrainingOptions, train
 from app.model_files import MODEL_FILE, read_model, write_model
@@ -22,6 +25,8 @@ from jobs.console import Console
 NAME = "train"
 HELP = "Learn a score from the store, or with --history from an export whose outcomes are known."
 POINTS_STAY = 3
+SOONEST = timezone(timedelta(hours=14))
+"""Where a day begins first: no export is dated later."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DAYS",
         help="with --time: leave out leads that came in less than this before the file's newest day",
     )
-    parser.add_argument("--id", action="append", default=[], metavar="COLUMN", help="a name, not a feature")
+    parser.add_argument(
+        "--id",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a name, not a feature; rows that share one are one lead's",
+    )
     parser.add_argument("--exclude", action="extend", nargs="+", default=[], metavar="COLUMN")
     parser.add_argument(
         "--accept",
@@ -61,7 +72,9 @@ def _days(text: str) -> int:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Returns 0, or 3 where what scores now stays: conversions are too few, or the model did not win."""
+    """Returns 0, or 3 where what scores now stays: conversions are too few, the model did not win, or it is
+    no better than one rate for all and a file is there.
+    """
     return _from_store(args, console) if args.history is None else _from_file(args, console)
 
 
@@ -114,14 +127,16 @@ def _from_file(args: argparse.Namespace, console: Console) -> int:
         seed=args.seed,
         bands=band_limits(os.environ),
         horizon_days=args.horizon,
+        today=datetime.now(SOONEST).replace(tzinfo=UTC).timestamp() / 86_400,
     )
     source = read_file(args.history)
     training = train(source.table, options, console.progress)
-    if training.model is not None:
-        write_model(args.model, training.model, args.history)
-    told = _told_of(source)
-    if training.model is None and args.model.exists():
+    told = [*_told_of(source), *_told_of_rows(source, training, options)]
+    stays = args.model.exists() and (training.model is None or _no_better(training.model.report))
+    if stays:
         told.append(_stays(args.model))
+    elif training.model is not None:
+        write_model(args.model, training.model, args.history)
     if console.as_json:
         console.report(
             {
@@ -134,8 +149,10 @@ def _from_file(args: argparse.Namespace, console: Console) -> int:
     else:
         for line in told:
             console.line(line)
-        _tell(training, options, args.model, console)
-    return 0 if training.model is not None else POINTS_STAY
+        _tell(training, options, console)
+        if training.model is not None and not stays:
+            console.line(f"Model written to {args.model}")
+    return POINTS_STAY if stays or training.model is None else 0
 
 
 def _told_of(source: ReadFile) -> list[str]:
@@ -146,6 +163,32 @@ def _told_of(source: ReadFile) -> list[str]:
     if source.too_long:
         told.append(f"{source.too_long} rows left out: they have more cells than the header")
     return told
+
+
+def _told_of_rows(source: ReadFile, training: Training, options: TrainingOptions) -> list[str]:
+    """What of the rows makes figures other than they seem."""
+    told = []
+    if training.dated_later:
+        told.append(
+            f"{training.dated_later} rows are dated later than today ({options.time}): typing errors, "
+            "which the horizon and the weeks of the bands leave out"
+        )
+    if training.leads < training.rows:
+        told.append(
+            f"{training.rows} rows are of {training.leads} leads ({', '.join(options.ids)}): a lead is never "
+            "learnt from where it is tested, and counts once"
+        )
+    if not options.ids and (same := same_lines(source.table)):
+        told.append(
+            f"{same} rows are the same as another to the last cell: where a lead stands on several lines, "
+            "figures are too good; name its id with --id"
+        )
+    return told
+
+
+def _no_better(report: Mapping[str, Any]) -> bool:
+    """Whether telling everybody the same rate loses no more than this model."""
+    return bool(report["metrics"]["log_loss"] >= report["log_loss_of_rate"])
 
 
 def _stays(path: Path) -> str:
@@ -159,6 +202,7 @@ def _report(training: Training) -> dict[str, Any]:
     report: dict[str, Any] = {
         "rows": training.rows,
         "base_rate": training.conversions / training.rows,
+        "positive": training.positive,
         "model": "points",
         "metrics": None,
     }
@@ -178,16 +222,18 @@ def _finding(finding: Finding) -> dict[str, str]:
 
 
 def _too_few(training: Training) -> str:
-    rarer = min(training.conversions, training.rows - training.conversions)
     return (
-        f"{rarer} rows of the rarer outcome, {FEWEST_CONVERSIONS} are needed: the points score stays, "
-        "train again when there are more"
+        f"{training.rarer} leads of the rarer outcome, {FEWEST_CONVERSIONS} are needed: the points score "
+        "stays, train again when there are more"
     )
 
 
-def _tell(training: Training, options: TrainingOptions, model: Path, console: Console) -> None:
+def _tell(training: Training, options: TrainingOptions, console: Console) -> None:
     rate = training.conversions / training.rows
-    console.line(f"{training.rows} rows, {training.conversions} conversions ({rate:.1%})")
+    console.line(
+        f"{training.rows} rows, {training.conversions} conversions ({rate:.1%}): "
+        f"{options.outcome} says {training.positive}"
+    )
     if training.left_out:
         known = f", or not {options.horizon_days} days old" if options.horizon_days else ""
         console.line(f"{training.left_out} rows left out: their outcome is not known yet{known}")
@@ -202,7 +248,6 @@ def _tell(training: Training, options: TrainingOptions, model: Path, console: Co
         console.line(f"No model: {_too_few(training)}.")
         return
     _tell_model(training.model.report, console)
-    console.line(f"Model written to {model}")
 
 
 def _tell_columns(training: Training, options: TrainingOptions, console: Console) -> None:
@@ -226,7 +271,7 @@ def _tell_model(report: Any, console: Console) -> None:
     console.line(
         f"  AUC lies between {low:.3f} and {high:.3f}" + (": few conversions" if report["wide"] else "")
     )
-    if report["metrics"]["log_loss"] >= report["log_loss_of_rate"]:
+    if _no_better(report):
         console.line(
             f"  NO BETTER than telling everybody {report['base_rate']:.1%} (log loss "
             f"{report['log_loss_of_rate']:.4f}): what these columns say does not help, do not sort by it"

@@ -14,6 +14,9 @@ from app.domain.records import BANDS, Band, Score
 from app.domain.scoring.bands import Bands
 
 STEPS = 1000
+BINARY_NOISE = 1e-9
+"""What a decimal fraction may lose as a binary one, many times over: 0.29 x 100 is 28.999999999999996."""
+
 WIDER = (1, 2, 4)
 """Hot takes as many leads as sales can call, warm twice as many, cold four times; the rest is unqualified."""
 
@@ -79,7 +82,7 @@ def standing_of(score: Score) -> float:
 
 def step_of(standing: float) -> int:
     """The thousandth a standing falls in; what is written as a whole score falls where it starts."""
-    return int(standing * STEPS + 1e-9)
+    return int(standing * STEPS + BINARY_NOISE)
 
 
 def percentiles(spread: Spread) -> list[int]:

@@ -19,6 +19,7 @@ from app.services import Services
 from app.store import models, people, scores, work_list
 from tests.line import Moment
 from tests.pipeline.past import DAY, act, keep, live, profile, quiet, score_all
+from tests.scoring.lead_model import floor_of
 
 OPTIONS = TrainingOptions("")
 
@@ -73,7 +74,7 @@ def _every_lead_is_scored_by(services: Services, named: str) -> None:
             score = stored.score
             assert score.method == named
             assert score.probability is not None
-            assert score.value == int(100 * score.probability) == sum(item.points for item in score.receipt)
+            assert score.value == floor_of(score.probability) == sum(item.points for item in score.receipt)
             assert score.grid[0] in "ABC"
         states = load_leads(services, conn, ids[:50])
     assert all(item.percentile is not None for item in states)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +21,11 @@ from mappings.load import load_mappings
 MAPPINGS = load_mappings()
 TABLE = MAPPINGS.features.before_the_outcome()
 TITLES = ("Directora", "Analista", "CEO", "Técnico")
+
+
+def floor_of(probability: float) -> int:
+    """By its written digits: 0.29 is 29, though as a binary fraction it lies below."""
+    return int(100 * Decimal(repr(probability)))
 
 
 def features(chance: np.random.Generator) -> Features:

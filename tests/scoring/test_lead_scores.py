@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain.engagement import Engagement
@@ -16,9 +16,11 @@ from app.domain.records import Features, Reason
 from app.domain.scoring.lead_scores import LeadColumns, ModelRules, ScoredLead, score_by_model
 from app.domain.scoring.lead_table import lead_table
 from app.domain.scoring.learners import TreePart
+from app.domain.scoring.levels import bands_of
 from app.domain.scoring.points import wording
+from app.domain.scoring.receipt import scores_of, settled
 from app.domain.standing import printed
-from tests.scoring.lead_model import MAPPINGS, TABLE, blended_rules, features, model_rules
+from tests.scoring.lead_model import MAPPINGS, TABLE, blended_rules, features, floor_of, model_rules
 
 
 @pytest.fixture(scope="module", name="rules")
@@ -52,7 +54,7 @@ def test_every_receipt_adds_up_to_the_floor_of_the_probability(
     for place, chance in enumerate(scored.probability.tolist()):
         score = scored.scores[place]
         assert score.probability == chance
-        assert score.value == int(100 * chance + 1e-9) == sum(one.points for one in score.receipt)
+        assert score.value == floor_of(chance) == sum(one.points for one in score.receipt)
         assert score.receipt[0].part == "base"
         for language in ("es", "en"):
             assert all(wording(one, language, MAPPINGS.scoring) != one.code for one in score.receipt)
@@ -107,3 +109,19 @@ def columns_at(rows: list[Features], totals: list[float]) -> LeadColumns:
         for row, total in zip(moved, totals, strict=True)
     ]
     return LeadColumns(lead_table(moved, TABLE), np.array(totals), leads.__getitem__)
+
+
+@given(st.integers(0, 10**9))
+@example(290_000_000)
+@example(570_000_000)
+def test_a_score_is_the_floor_of_the_probability_as_written_and_its_band_begins_there(
+    billionths: int,
+) -> None:
+    probability = settled(np.array([billionths / 10**9]))
+    score = floor_of(float(probability[0]))
+    assert scores_of(probability).tolist() == [score]
+    starts = {"hot": score / 100, "warm": 0.0, "cold": 0.0, "unqualified": 0.0}
+    assert bands_of(probability, starts) == ["hot"]  # type: ignore[arg-type]
+    if score < 100:
+        starts["hot"] = (score + 1) / 100
+        assert bands_of(probability, starts) == ["warm"]  # type: ignore[arg-type]

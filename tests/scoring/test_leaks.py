@@ -12,6 +12,7 @@ from app.domain.scoring.columns import Cells, filled
 from app.domain.scoring.kinds import infer_columns
 from app.domain.scoring.leak_evidence import Evidence
 from app.domain.scoring.leaks import Verdict, find_leaks
+from app.domain.scoring.repeats import leads_of
 from app.domain.scoring.vocabulary import learn_vocabulary
 from tests.scoring.worlds import history, table_of
 
@@ -28,7 +29,9 @@ def verdict(
     table = table_of(columns)
     vocabulary = learn_vocabulary(table, infer_columns(table))
     said = {name: filled(cells) for name, cells in columns.items()}
-    evidence = Evidence(vocabulary, vocabulary.matrix(table), converted.astype(float), said, 0, **days)
+    evidence = Evidence(
+        vocabulary, vocabulary.matrix(table), converted.astype(float), said, leads_of(table, ()), 0, **days
+    )
     return find_leaks(evidence, accepted)
 
 

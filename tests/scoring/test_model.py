@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import zipfile
+from dataclasses import fields
 from itertools import combinations
 from math import factorial
 from pathlib import Path
@@ -16,17 +17,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadConfig
-from app.domain.scoring.columns import Floats, Table
+from app.domain.scoring.columns import Column, Floats, Table
+from app.domain.scoring.drift import Profile
 from app.domain.scoring.learners import Learner, TreePart, learn_ranks, ranked
 from app.domain.scoring.levels import bands_of
 from app.domain.scoring.model import TrainedModel
-from app.domain.scoring.model_file import from_bytes, to_bytes
+from app.domain.scoring.model_file import MOST_CELLS, from_bytes, to_bytes
 from app.domain.scoring.receipt import scores_of, settled, whole_points
 from app.domain.scoring.selection import learners_for
 from app.domain.scoring.training import TrainingOptions, train
 from app.domain.scoring.tree_shares import TreeShares
-from app.domain.scoring.trees import Trees
+from app.domain.scoring.trees import Trees, cells_to_explain
+from app.domain.scoring.vocabulary import Vocabulary
 from app.domain.standing import SEED_BANDS
+from tests.scoring.lead_model import floor_of
 from tests.scoring.worlds import as_text, history, table_of
 
 
@@ -70,7 +74,7 @@ def test_every_receipt_sums_to_its_score(which: str, request: pytest.FixtureRequ
     model, table = request.getfixturevalue(which)
     scored = model.score(table)
     assert np.array_equal(scored.receipts.base + scored.receipts.points.sum(axis=1), scored.score)
-    assert np.array_equal(scored.score, np.floor(100 * scored.probability))
+    assert scored.score.tolist() == [floor_of(one) for one in scored.probability.tolist()]
 
 
 @pytest.mark.parametrize("which", ["small", "large", "blend"])
@@ -305,3 +309,47 @@ def test_a_cut_file_is_refused(small: tuple[TrainedModel, Table]) -> None:
     for share in (0.1, 0.5, 0.99):
         with pytest.raises(BadConfig):
             from_bytes(content[: int(share * len(content))])
+
+
+def grown(depth: int, columns: int) -> Trees:
+    """One full tree whose every level asks for another column."""
+    nodes, inner = 2 ** (depth + 1) - 1, 2**depth - 1
+    place = np.arange(nodes)
+    level = np.log2(place + 1).astype(np.int64)
+    return Trees(
+        starts=np.array([0, nodes]),
+        column=np.where(place < inner, level % columns, 0),
+        threshold=np.zeros(nodes),
+        missing_left=np.zeros(nodes, dtype=np.bool_),
+        left=np.where(place < inner, 2 * place + 1, 0),
+        right=np.where(place < inner, 2 * place + 2, 0),
+        value=np.where(place < inner, 0.0, 0.001),
+        cover=2.0 ** (depth - level),
+    )
+
+
+def repeated(trees: Trees, times: int) -> Trees:
+    arrays = {field.name: np.tile(getattr(trees, field.name), times) for field in fields(trees)}
+    return Trees(**{**arrays, "starts": np.arange(times + 1) * len(trees.column)})
+
+
+@pytest.mark.parametrize(("depth", "times"), [(9, 1), (12, 1), (8, 129)])
+def test_trees_whose_reasons_would_fill_the_memory_are_refused(depth: int, times: int) -> None:
+    model, _ = trained(600, 0.15)
+    wide = tuple(Column(f"c{place}", "number", ".") for place in range(12))
+    vocabulary, profile = Vocabulary(wide, ((),) * 12), Profile(np.empty(0), np.array([1.0, 0.0]))
+
+    def holding(trees: Trees) -> bytes:
+        part = TreePart(trees, (np.empty(0),) * 12, votes=False)
+        return to_bytes(TrainedModel(vocabulary, (part,), model.calibration, (profile,) * 12, {}))
+
+    assert from_bytes(holding(grown(8, 12))).vocabulary == vocabulary
+    with pytest.raises(BadConfig, match=r"deeper than 8|more than any model"):
+        from_bytes(holding(repeated(grown(depth, 12), times)))
+
+
+def test_the_reasons_of_trees_take_the_cells_that_are_counted(blend: tuple[TrainedModel, Table]) -> None:
+    counted = [part.trees for part in blend[0].parts if isinstance(part, TreePart)] + [grown(5, 3)]
+    for trees in counted:
+        assert cells_to_explain(trees) == TreeShares(trees)._flat.cells.size
+    assert sum(map(cells_to_explain, counted)) < MOST_CELLS

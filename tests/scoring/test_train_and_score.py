@@ -18,6 +18,7 @@ from app.domain.standing import BandLimits
 from app.table_files import read_kinds, read_table
 from jobs import score, train
 from jobs.console import Console
+from tests.scoring.lead_model import floor_of
 from tests.scoring.worlds import as_text, history, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def test_a_file_is_learnt_from_and_scored_in_its_order(
     assert [row["notes"] for row in after] == list(before.columns["notes"])
     assert [row["Contact ID"] for row in after] == list(before.columns["Contact ID"])
     assert list(after[0])[-6:] == ["probability", "score", "band", "reason_1", "reason_2", "reason_3"]
-    assert all(int(row["score"]) == int(100 * float(row["probability"])) for row in after)
+    assert all(int(row["score"]) == floor_of(float(row["probability"])) for row in after)
 
 
 def test_the_form_of_the_file_does_not_change_the_model(tmp_path: Path) -> None:
@@ -103,6 +104,66 @@ def test_an_empty_hot_band_is_told_with_another_way(tmp_path: Path) -> None:
     code, text = run(train, "--history", source, "--outcome", "converted", "--model", tmp_path / "m")
     assert code == 0
     assert "50 best a week" in text
+
+
+def test_what_was_learnt_of_columns_that_say_nothing_replaces_no_model(tmp_path: Path) -> None:
+    chance, model = np.random.default_rng(2), tmp_path / "m"
+    noise = {"a": [f"{one:.3f}" for one in chance.normal(size=160)]}
+    noise["converted"] = ["yes" if one < 0.4 else "no" for one in chance.random(160)]
+    useless = write_csv(tmp_path / "noise.csv", noise)
+    code, text = run(train, "--history", useless, "--outcome", "converted", "--model", model)
+    assert "NO BETTER" in text
+    assert code == 0  # there is none yet
+    assert f"Model written to {model}" in text
+    good = export(tmp_path, rows=300)
+    run(train, "--history", good, "--outcome", "converted", "--model", model)
+    before = model.read_bytes()
+    code, text = run(train, "--history", useless, "--outcome", "converted", "--model", model)
+    assert code == 3
+    assert "from history.csv" in text
+    assert "stays" in text
+    assert "written to" not in text
+    assert model.read_bytes() == before
+
+
+def test_the_column_that_dates_count_from_is_missed_like_any_other(tmp_path: Path) -> None:
+    chance, model = np.random.default_rng(0), tmp_path / "m"
+    converted = chance.random(400) < 0.25
+    came = np.datetime64("2025-01-01") + chance.integers(0, 500, 400)
+    last = came + chance.integers(0, 20, 400) + 4 * converted
+    text = {"Created": [str(one) for one in came], "Last": [str(one) for one in last]}
+    text["x"] = [f"{one:.2f}" for one in chance.normal(size=400) + converted]
+    text["won"] = ["1" if one else "0" for one in converted]
+    source = write_csv(tmp_path / "history.csv", text)
+    run(train, "--history", source, "--outcome", "won", "--time", "Created", "--model", model)
+    renamed = {("Create date" if name == "Created" else name): cells for name, cells in text.items()}
+    other = write_csv(tmp_path / "other.csv", renamed)
+    _, said = run(score, "--input", other, "--output", tmp_path / "o.csv", "--model", model, "--json")
+    report = json.loads(said)
+    assert report["missing_columns"] == ["Created"]
+    assert [one for one in report["warnings"] if "Last" in one] == [
+        "Last count as empty too: their days are counted from Created"
+    ]
+    _, said = run(score, "--input", source, "--output", tmp_path / "o.csv", "--model", model, "--json")
+    assert json.loads(said)["missing_columns"] == []
+
+
+def test_what_of_the_rows_makes_figures_too_good_is_told(tmp_path: Path) -> None:
+    columns, converted, _ = history(150, 0.4, 2)
+    text = {**as_text(columns), "mail": [f"lead.{row}@example.com" for row in range(150)]}
+    text["came"] = ["2099-01-01" if row == 7 else f"2025-{row % 12 + 1:02d}-01" for row in range(150)]
+    text["won"] = ["yes" if one else "no" for one in converted]
+    source = write_csv(tmp_path / "twice.csv", {name: [*cells, *cells] for name, cells in text.items()})
+    arguments = ("--history", source, "--outcome", "won", "--time", "came", "--model", tmp_path / "m")
+    code, said = run(train, *arguments)
+    assert code == 0
+    assert "won says yes" in said
+    assert "150 rows are the same as another" in said
+    assert "2 rows are dated later than today (came)" in said
+    report = json.loads(run(train, *arguments, "--id", "mail", "--json")[1])
+    assert report["positive"] == "yes"
+    assert any("300 rows are of 150 leads (mail)" in one for one in report["warnings"])
+    assert not any("the same as another" in one for one in report["warnings"])
 
 
 def test_columns_of_an_earlier_scoring_are_replaced(tmp_path: Path) -> None:

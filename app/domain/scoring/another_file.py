@@ -61,7 +61,7 @@ class Unread:
 
 def unread_cells(vocabulary: Vocabulary, table: Table, matrix: Floats) -> dict[str, Unread]:
     """By number or date column of this table; `matrix` is `vocabulary.matrix(table)`."""
-    found, dated = {}, np.ones(table.rows, dtype=np.bool_)
+    found, dated = {}, np.full(table.rows, vocabulary.since is None)
     if vocabulary.since is not None and vocabulary.since.name in table.columns:
         cells = table.columns[vocabulary.since.name]
         dated = ~np.isnan(read_values(vocabulary.since, cells))

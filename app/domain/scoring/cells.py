@@ -11,14 +11,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DECIMAL_MARKS = (".", ",")
 DATE_ORDERS = ("ymd", "dmy", "mdy", "named", "epoch_ms")
 
+FIRST_YEAR = 1900
+"""A date of an earlier year is none of a lead."""
+
+NO_DAYS = ((1900, 1, 1), (9999, 12, 31))
+
 UNREAD = 0.02  # the share of distinct cells a form may leave unread and still be the column's form
 
 CellReader = Callable[[str, str], float | None]
 
 _DECORATION = re.compile(r"[\s\u00a0\u202f€$£%]")
 _DECIMAL = {
-    ".": re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,3})?"),
-    ",": re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d{1,3})?"),
+    ".": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,3})?"),
+    ",": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)?(,\d*)?([eE][+-]?\d{1,3})?"),
 }
 _GROUPED = {
     ".": re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+"),
@@ -34,6 +39,7 @@ _DAY_NAMED = re.compile(
     r"(?P<a>\d{1,2})(?:\s+de)?[\s-]+(?P<name>[^\W\d_]{3,10})\.?,?(?:\s+de)?[\s-]+(?P<c>\d{4}|\d{2})" + _CLOCK
 )
 _NAMED_DAY = re.compile(r"(?P<name>[^\W\d_]{3,10})\.?\s+(?P<a>\d{1,2}),?\s+(?P<c>\d{4})" + _CLOCK)
+_YEAR_ONE = re.compile(r"(0001-01-01|0?1[/.]0?1[/.]0001)([T ].*)?")
 _EPOCH_MS = re.compile(r"1\d{12}")
 _MONTHS = {
     name: number
@@ -59,8 +65,12 @@ _MONTHS = {
 
 
 def is_missing(cell: str) -> bool:
-    """True where a cell says nothing: empty, or one of the words exports write for nothing."""
-    return cell.strip().lower() in MISSING_WORDS
+    """True where a cell says nothing: empty, or one of the words exports write for nothing. Dynamics and
+    other .NET programs write the first day of the year 1.
+    """
+    return cell.strip().lower() in MISSING_WORDS or (
+        "0001" in cell and bool(_YEAR_ONE.fullmatch(cell.strip()))
+    )
 
 
 def read_number(cell: str, mark: str) -> float | None:
@@ -125,30 +135,42 @@ def read_date(cell: str, order: str) -> float | None:
         return None
     year, month, day, match = parts
     try:
-        moment = datetime(_full_year(year), month, day, tzinfo=UTC)
+        midnight = datetime(year, month, day, tzinfo=UTC) - EPOCH
     except ValueError:
         return None
     clock = _clock_of(match)
-    return None if clock is None else ((moment + clock) - EPOCH) / timedelta(days=1)
+    return None if clock is None or year < FIRST_YEAR else (midnight + clock) / timedelta(days=1)
+
+
+def stands_for_no_day(cell: str) -> bool:
+    """True for the days that programs write where there is none: in years long ago (SQL Server's 1753,
+    Access's 1899), the first day of 1900, the last of 9999.
+    """
+    parts = _date_parts(cell.strip(), "ymd") or _date_parts(cell.strip(), "dmy")
+    if parts is None:
+        return False
+    year, month, day, _ = parts
+    return year < FIRST_YEAR or (year, *sorted((month, day))) in NO_DAYS
 
 
 def _date_parts(text: str, order: str) -> tuple[int, int, int, re.Match[str]] | None:
     if order == "named":
         match = _DAY_NAMED.fullmatch(text) or _NAMED_DAY.fullmatch(text)
         month = _MONTHS.get(match["name"][:3].lower()) if match else None
-        return (int(match["c"]), month, int(match["a"]), match) if match and month else None
+        return (_full_year(match["c"]), month, int(match["a"]), match) if match and month else None
     match = (_YEAR_FIRST if order == "ymd" else _YEAR_LAST).fullmatch(text)
     if match is None:
         return None
-    first, middle, last = int(match["a"]), int(match["b"]), int(match["c"])
     if order == "ymd":
-        return first, middle, last, match
-    return (last, middle, first, match) if order == "dmy" else (last, first, middle, match)
+        return int(match["a"]), int(match["b"]), int(match["c"]), match
+    first, middle, year = int(match["a"]), int(match["b"]), _full_year(match["c"])
+    return (year, middle, first, match) if order == "dmy" else (year, first, middle, match)
 
 
-def _full_year(year: int) -> int:
+def _full_year(digits: str) -> int:
     """A year of two digits lies between 1969 and 2068, as POSIX reads it."""
-    return year if year > 99 else year + (1900 if year >= 69 else 2000)
+    year = int(digits)
+    return year if len(digits) > 2 else year + (1900 if year >= 69 else 2000)
 
 
 def _clock_of(match: re.Match[str]) -> timedelta | None:

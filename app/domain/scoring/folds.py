@@ -8,6 +8,7 @@ import numpy as np
 
 from app.domain.scoring.calibration import Split
 from app.domain.scoring.columns import Floats
+from app.domain.scoring.repeats import Groups, converted_leads
 
 FOLDS = 5
 FIRST_SHARE = 0.5  # forward in time, the oldest half only learns
@@ -38,3 +39,20 @@ def forward_calibration(folds: list[Split]) -> list[Split]:
     """The same walk for a calibration: each tested block after the first learns from those before it."""
     blocks = [test for _, test in folds]
     return [(np.concatenate(blocks[:place]), blocks[place]) for place in range(1, len(blocks))]
+
+
+def grouped_folds(converted: Floats, leads: Groups, seed: int, folds: int = FOLDS) -> list[Split]:
+    """As `shuffled_folds`, all rows of a lead in the same fold."""
+    splits = shuffled_folds(converted_leads(converted, leads), seed, folds)
+    return [
+        (np.flatnonzero(np.isin(leads, learn)), np.flatnonzero(np.isin(leads, test)))
+        for learn, test in splits
+    ]
+
+
+def without_tested(splits: list[Split], converted: Floats, leads: Groups) -> list[Split]:
+    """The same splits, but no row learns whose lead is tested. A fold that is left with one class alone to
+    learn from is left out.
+    """
+    apart = [(learn[~np.isin(leads[learn], leads[test])], test) for learn, test in splits]
+    return [(learn, test) for learn, test in apart if len(np.unique(converted[learn])) == 2]

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.scoring.columns import Floats
-from app.domain.scoring.folds import shuffled_folds
+from app.domain.scoring.folds import grouped_folds
 from app.domain.scoring.learners import Learner
 from app.domain.scoring.metrics import auc
+from app.domain.scoring.repeats import Groups
 from app.domain.scoring.selection import margins_apart
 from app.domain.scoring.vocabulary import Vocabulary
 
@@ -26,12 +27,15 @@ Flags = NDArray[np.bool_]
 
 @dataclass
 class Evidence:
-    """The rows to judge by. `entered` and `ended` are days (NaN unknown): lead came in, lead converted."""
+    """The rows to judge by, and whose each is. `entered` and `ended` are days (NaN unknown): lead came in,
+    lead converted.
+    """
 
     vocabulary: Vocabulary
     matrix: Floats
     converted: Floats
     filled: dict[str, Flags]
+    leads: Groups
     seed: int
     entered: Floats | None = None
     ended: Floats | None = None
@@ -51,7 +55,7 @@ class Evidence:
             Learner("boosting", "boosting", {**settings, "l2_regularization": 1.0}),
             Learner("logistic", "logistic", {"strength": 0.1, "straight": False}),
         )
-        folds = shuffled_folds(self.converted, self.seed)
+        folds = grouped_folds(self.converted, self.leads, self.seed)
         reached = [
             auc(self.converted, margins_apart(one, vocabulary, matrix, self.converted, folds, self.seed))
             for one in learners
@@ -67,7 +71,7 @@ class Evidence:
         codes = values.astype(np.intp) if self.vocabulary.is_category(place) else _bins(values)
         reached = []
         for repeat in range(REPEATS):
-            for learn, test in shuffled_folds(self.converted, self.seed + repeat):
+            for learn, test in grouped_folds(self.converted, self.leads, self.seed + repeat):
                 reached.append(self._fold_auc(codes, learn, test))
         best = float(np.mean(reached))
         if not self.vocabulary.is_category(place) and not np.isnan(values).any():

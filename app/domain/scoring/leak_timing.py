@@ -63,7 +63,7 @@ def _after_moment(evidence: Evidence, place: int, moment: int | None) -> str | N
         return None
     days, ended = _days(evidence, place), _days(evidence, moment)
     both = ~np.isnan(days) & ~np.isnan(ended)
-    after = float((days[both] > ended[both]).mean()) if both.sum() >= FEWEST_ROWS else 0.0
+    after = _share_after(days[both], ended[both]) if both.sum() >= FEWEST_ROWS else 0.0
     return f"{after:.0%} of its dates come after {names[moment]}" if after >= ALWAYS_AFTER else None
 
 
@@ -84,15 +84,25 @@ def _timing(evidence: Evidence, place: int) -> str | None:
     known = ~np.isnan(days)
     if evidence.ended is not None:
         both = known & ~np.isnan(evidence.ended)
-        after = float((days[both] >= evidence.ended[both]).mean()) if both.sum() >= FEWEST_ROWS else 0.0
+        ended = evidence.ended[both]
+        after = _share_after(days[both], ended, at_once=True) if both.sum() >= FEWEST_ROWS else 0.0
         if after >= AFTER_SHARE:
             return f"{after:.0%} of its dates are not before the conversion"
     if evidence.entered is not None and known.sum() >= FEWEST_ROWS:
-        later = float((days[known] > evidence.entered[known]).mean())
+        later = _share_after(days[known], evidence.entered[known])
         rate = float(evidence.converted[known].mean())
         if later >= 0.9 and rate >= PURE_RATE and float(evidence.converted.mean()) < 0.9:
             return f"its dates come after the lead, and {rate:.0%} of the leads that have one converted"
     return None
+
+
+def _share_after(days: Floats, moments: Floats, *, at_once: bool = False) -> float:
+    """How many of `days` come after their moment, or with `at_once` in the same second. Where the moments
+    are whole days, what falls on one may as well have come before it: later days alone count.
+    """
+    if (moments[~np.isnan(moments)] % 1 == 0).all():
+        return float((np.floor(days) > moments).mean())
+    return float((days >= moments if at_once else days > moments).mean())
 
 
 def _zero(days: Floats | None) -> Floats | float:

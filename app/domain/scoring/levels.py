@@ -16,7 +16,7 @@ from app.domain.scoring.columns import Floats
 from app.domain.scoring.learners import TreePart
 from app.domain.scoring.linear import Additive
 from app.domain.scoring.model import TrainedModel
-from app.domain.scoring.receipt import Points, scores_of
+from app.domain.scoring.receipt import Points, parts_of, scores_of
 from app.domain.standing import STEPS, Starts, step_of
 
 Flags = NDArray[np.bool_]
@@ -89,7 +89,7 @@ class _Rows:
 
 def band_places(probability: Floats, starts: Starts) -> Points:
     """The place in BANDS of each lead's band: `band_at` of many."""
-    steps = np.floor(probability * STEPS + 1e-9)
+    steps = parts_of(probability, STEPS)
     places = np.full(len(steps), len(BANDS) - 1, dtype=np.int64)
     for place in reversed(range(len(BANDS))):
         places[steps >= step_of(starts[BANDS[place]])] = place

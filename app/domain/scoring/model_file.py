@@ -18,12 +18,15 @@ from app.domain.scoring.drift import Profile
 from app.domain.scoring.learners import Part, TreePart
 from app.domain.scoring.linear import Additive, Curve
 from app.domain.scoring.model import TrainedModel
-from app.domain.scoring.trees import Trees, check_trees
+from app.domain.scoring.trees import Trees, cells_to_explain, check_trees
 from app.domain.scoring.vocabulary import Vocabulary
 
 FORMAT = "savia-model-1"
 MOST_BYTES = 256 * 1024 * 1024
 MOST_COLUMNS = 5000
+MOST_CELLS = 1 << 26
+"""In all tables of reasons, 8 bytes each: the largest that training can make stay below 45 million."""
+
 _TREE_ARRAYS = {
     "starts": np.int64,
     "column": np.int64,
@@ -139,6 +142,8 @@ def _model(header: dict[str, Any], arrays: Arrays) -> TrainedModel:
     parts = tuple(
         _part(entry, f"part{place}", arrays, vocabulary) for place, entry in enumerate(header["parts"])
     )
+    if sum(cells_to_explain(part.trees) for part in parts if isinstance(part, TreePart)) > MOST_CELLS:
+        raise ValueError("its trees are more than any model holds")
     if not parts or not isinstance(header["report"], dict):
         raise ValueError("it holds no model or no report")
     return TrainedModel(

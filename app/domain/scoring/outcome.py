@@ -5,12 +5,20 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.errors import BadConfig, Fault
-from app.domain.scoring.cells import DECIMAL_MARKS, date_order, is_missing, read_date, read_number
+from app.domain.scoring.cells import (
+    DECIMAL_MARKS,
+    date_order,
+    is_missing,
+    read_date,
+    read_number,
+    stands_for_no_day,
+)
 from app.domain.scoring.columns import Floats, Table
 
 POSITIVE_WORDS = frozenset(
@@ -40,11 +48,12 @@ def read_outcome(table: Table, name: str, positive: str | None = None) -> Outcom
     if name not in table.columns:
         raise _fault(name, "is no column of the file")
     cells = [str(cell).strip() for cell in table.columns[name]]
-    counts = Counter(cell for cell in cells if not is_missing(cell) and cell != "nan")
-    blank = np.array([is_missing(cell) or cell == "nan" for cell in cells])
+    nothing = {cell: is_missing(cell) or cell == "nan" or stands_for_no_day(cell) for cell in set(cells)}
+    counts = Counter(cell for cell in cells if not nothing[cell])
+    blank = np.array([nothing[cell] for cell in cells])
     order = date_order(counts) if counts else None
     if positive is None and order:
-        days = [read_date(cell, order) for cell in cells]
+        days = [None if nothing[cell] else read_date(cell, order) for cell in cells]
         at = np.array([np.nan if day is None else day for day in days])
         return _checked(name, Outcome(~np.isnan(at), np.arange(len(cells)), "a date", at))
     word = positive if positive is not None else _positive_word(name, counts)
@@ -55,13 +64,15 @@ def read_outcome(table: Table, name: str, positive: str | None = None) -> Outcom
     return _checked(name, Outcome(converted[rows], rows, word))
 
 
-def within_horizon(outcome: Outcome, entered: Floats, days: int) -> Outcome:
+def within_horizon(outcome: Outcome, entered: Floats, days: int, today: float = inf) -> Outcome:
     """Right-censored rows left out: those that came in less than `days` before the file's newest day,
-    whatever happened to them, and those without a day. `entered` is of every row of the file. Where the day
-    of conversion is told, a conversion after the horizon is none.
+    whatever happened to them, and those without a day. `entered` is of every row of the file; a day after
+    `today` is a typing error, and not the newest. Where the day of conversion is told, a conversion after
+    the horizon is none.
     """
     known = entered[outcome.rows]
-    over = known <= np.nanmax(entered) - days
+    newest = max((day for day in entered.tolist() if day <= today), default=-inf)
+    over = known <= newest - days
     converted = outcome.converted
     if outcome.at is not None:
         converted = converted & (outcome.at[outcome.rows] - known <= days)
@@ -74,7 +85,8 @@ def within_horizon(outcome: Outcome, entered: Floats, days: int) -> Outcome:
 
 def _positive_word(name: str, counts: Counter[str]) -> str:
     meanings = {_meaning(cell): cell for cell in counts}
-    positive = POSITIVE_WORDS | {1.0} | (TICKS if len(meanings) == 1 else set())
+    coded = set(meanings) <= {0.0, 1.0}  # beside a 2 or a word, 1 may as well mean no
+    positive = POSITIVE_WORDS | ({1.0} if coded else set()) | (TICKS if len(meanings) == 1 else set())
     known = [cell for meaning, cell in meanings.items() if meaning in positive]
     if len(known) == 1 and len(meanings) <= 2:
         return known[0]

@@ -15,12 +15,13 @@ from app.domain.scoring.levels import bands_of
 from app.domain.scoring.metrics import auc, log_loss, measure, reliability
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.ranking import auc_interval, by_band
-from app.domain.scoring.receipt import settled
+from app.domain.scoring.receipt import parts_of, settled
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, Choice
 from app.domain.standing import STEPS, BandLimits, Spread
 
 CURVE_SHARES = (0.25, 0.5, 1.0)
 EXPLAINED_ROWS = 2000
+OUTERMOST = 0.01
 
 
 def quality_report(
@@ -33,10 +34,13 @@ def quality_report(
     first_fold: Split,
     *,
     time: Floats | None,
+    lines: float,
     band_limits: BandLimits,
     seed: int,
 ) -> dict[str, Any]:
-    """Plain JSON values. `apart` holds probabilities out of fold, `held` the rows that have one."""
+    """Plain JSON values. `apart` holds probabilities out of fold, `held` the rows that have one; `lines` is
+    on how many of them a lead stands: intervals count leads.
+    """
     truth, probability = converted[held], settled(apart[held])
     figures = measure(truth, probability)
     starts = band_limits.starts_among(spread_of(probability), len(held) / len(converted))
@@ -51,9 +55,11 @@ def quality_report(
         "judged": "forward in time" if len(held) < len(converted) else "shuffled folds",
         "metrics": figures,
         "log_loss_of_rate": log_loss(truth, np.full(len(truth), truth.mean())),
-        "interval": auc_interval(figures["auc"], float(truth.sum()), float((1 - truth).sum())),
-        "rate_interval": rate_interval(truth),
-        "wide": bool(min(converted.sum(), (1 - converted).sum()) <= FULL_CHOICE_CONVERSIONS),
+        "interval": auc_interval(
+            figures["auc"], float(truth.sum()) / lines, float((1 - truth).sum()) / lines
+        ),
+        "rate_interval": rate_interval(truth, lines),
+        "wide": bool(min(converted.sum(), (1 - converted).sum()) <= lines * FULL_CHOICE_CONVERSIONS),
         "contest": choice.contest,
         "reliability": reliability(truth, probability),
         "bands": by_band(truth, bands, BANDS),
@@ -73,13 +79,22 @@ def quality_report(
 
 def spread_of(probability: Floats) -> Spread:
     """How many rows stand where."""
-    steps, rows = np.unique(np.floor(probability * STEPS + 1e-9).astype(int), return_counts=True)
+    steps, rows = np.unique(parts_of(probability, STEPS), return_counts=True)
     return Spread(dict(zip(steps.tolist(), rows.tolist(), strict=True)))
 
 
-def rate_interval(converted: Floats) -> dict[str, float]:
-    """The 95 % Wilson interval of the conversion rate."""
-    rows, rate, z = len(converted), float(converted.mean()), 1.96
+def weeks_of(days: Floats) -> float:
+    """How many weeks these days (NaN unknown) span. The first and the last in a hundred are left out: a
+    mistyped year would make weeks of decades.
+    """
+    first = np.nanquantile(days, OUTERMOST, method="higher")
+    last = np.nanquantile(days, 1 - OUTERMOST, method="lower")
+    return max(1.0, float(last - first) / (1 - 2 * OUTERMOST) / 7)
+
+
+def rate_interval(converted: Floats, lines: float) -> dict[str, float]:
+    """The 95 % Wilson interval of the conversion rate of leads that stand on so many `lines` each."""
+    rows, rate, z = len(converted) / lines, float(converted.mean()), 1.96
     centre = (rate + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z * np.sqrt(rate * (1 - rate) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
     return {"low": float(centre - half), "high": float(centre + half)}

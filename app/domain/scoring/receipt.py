@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.scoring.columns import Floats
+from app.domain.standing import BINARY_NOISE
 
 DECIMALS = 9
 
@@ -28,8 +29,13 @@ def settled(probability: Floats) -> Floats:
 
 
 def scores_of(probability: Floats) -> Points:
-    """The score: the floor of 100 x probability."""
-    return np.floor(100 * probability).astype(np.int64)
+    """The score: the floor of 100 x probability, as it is written."""
+    return parts_of(probability, 100)
+
+
+def parts_of(probability: Floats, parts: int) -> Points:
+    """In which of so many equal parts of 0..1 each lies, one that lies where a part begins in that part."""
+    return np.floor(probability * parts + BINARY_NOISE).astype(np.int64)
 
 
 def whole_points(base: float, shares: Floats, scores: Points) -> Receipts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,16 @@ from app.domain.scoring.calibration import (
     fit_calibration,
 )
 from app.domain.scoring.columns import Column, Floats, Table, filled, read_values
-from app.domain.scoring.drift import profile_of
-from app.domain.scoring.folds import forward_calibration, forward_folds, shuffled_folds
+from app.domain.scoring.drift import Profile, profile_of
+from app.domain.scoring.folds import forward_calibration, forward_folds, grouped_folds, without_tested
 from app.domain.scoring.kinds import infer_columns
 from app.domain.scoring.leak_evidence import Evidence
 from app.domain.scoring.leaks import Verdict, find_leaks
 from app.domain.scoring.model import TrainedModel
 from app.domain.scoring.outcome import Outcome, read_outcome, within_horizon
-from app.domain.scoring.quality import quality_report
+from app.domain.scoring.quality import quality_report, weeks_of
 from app.domain.scoring.receipt import settled
+from app.domain.scoring.repeats import Groups, converted_leads, leads_of
 from app.domain.scoring.selection import FULL_CHOICE_CONVERSIONS, choose, learners_for
 from app.domain.scoring.vocabulary import Vocabulary, learn_vocabulary
 from app.domain.standing import SEED_BANDS, BandLimits
@@ -36,7 +38,8 @@ FEWEST_FORWARD_FOLDS = 3
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
     """What the operator says: outcome's conversion value, time and id columns, columns out or in, kinds;
-    where the bands begin that the report counts; after how many days an outcome is known (None: it is).
+    where the bands begin that the report counts; after how many days an outcome is known (None: it is);
+    `today` in days since 1970: what is dated later is a typing error.
     """
 
     outcome: str
@@ -49,6 +52,7 @@ class TrainingOptions:
     seed: int = 0
     bands: BandLimits = SEED_BANDS
     horizon_days: int | None = None
+    today: float = inf
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Training:
-    """The end of a training. `model` is None where conversions are too few: the points score stays."""
+    """The end of a training. `model` is None where conversions are too few: the points score stays.
+    `positive` is what the outcome says of who converted, `leads` how many the rows are of, `rarer` how many
+    of these are of the rarer outcome, `dated_later` how many rows came in after today.
+    """
 
     model: TrainedModel | None
     columns: tuple[Column, ...]
@@ -70,6 +77,10 @@ class Training:
     rows: int
     conversions: int
     left_out: int
+    positive: str
+    leads: int
+    rarer: int
+    dated_later: int
     held: Held | None = None
 
 
@@ -84,6 +95,17 @@ class History:
     converted: Floats
     time: Floats | None
     ended: Floats | None
+    leads: Groups
+
+    @property
+    def lines(self) -> float:
+        """On how many rows a lead stands, on average."""
+        return len(self.leads) / (int(self.leads.max()) + 1)
+
+    @property
+    def weeks(self) -> float | None:
+        """How many weeks the rows came in over; None where their days are not told."""
+        return None if self.time is None or self.vocabulary.since is None else weeks_of(self.time)
 
 
 def train(table: Table, options: TrainingOptions, progress: Callable[[str], None]) -> Training:
@@ -104,26 +126,42 @@ def train(table: Table, options: TrainingOptions, progress: Callable[[str], None
 def _train(table: Table, options: TrainingOptions, progress: Callable[[str], None]) -> Training:
     _check_names(table, options)
     outcome = read_outcome(table, options.outcome, options.positive)
+    dated_later = 0
     if options.horizon_days is not None:
-        outcome = within_horizon(outcome, _days_entered(table, options), options.horizon_days)
+        entered = _days_entered(table, options)
+        dated_later = int((entered > options.today).sum())
+        outcome = within_horizon(outcome, entered, options.horizon_days, options.today)
     history = _read_history(table, outcome, options)
     if not history.vocabulary.columns:
         raise BadConfig([Fault("--history", "columns", "none is left to learn from")])
     verdict = find_leaks(_evidence(history, options.seed), options.accepted, progress)
-    conversions = int(history.converted.sum())
-    rarer = min(conversions, len(history.converted) - conversions)
+    if history.vocabulary.since is not None and history.time is not None:
+        dated_later += int((history.time > options.today).sum())
+    leads = converted_leads(history.converted, history.leads)
+    rarer = int(min(leads.sum(), len(leads) - leads.sum()))
     model, held = None, None
     if learners_for(rarer, len(history.converted)):
         model, held = learn(_without(history, verdict), rarer, options, progress)
-    left_out = table.rows - len(outcome.rows)
-    return Training(model, history.columns, verdict, len(outcome.rows), conversions, left_out, held)
+    return Training(
+        model,
+        history.columns,
+        verdict,
+        rows=len(outcome.rows),
+        conversions=int(history.converted.sum()),
+        left_out=table.rows - len(outcome.rows),
+        positive=outcome.positive,
+        leads=len(leads),
+        rarer=rarer,
+        dated_later=dated_later,
+        held=held,
+    )
 
 
 def learn(
     history: History, rarer: int, options: TrainingOptions, progress: Callable[[str], None]
 ) -> tuple[TrainedModel, Held]:
     """Choose, calibrate and fit on everything. `rarer` counts the rarer outcome: it rules what is tried."""
-    seed, bands = options.seed, replace(options.bands, weeks=_weeks(history) or options.bands.weeks)
+    seed, bands = options.seed, replace(options.bands, weeks=history.weeks or options.bands.weeks)
     folds, calibration_folds = _folds(history, seed)
     vocabulary, matrix, converted = history.vocabulary, history.matrix, history.converted
     learners = learners_for(rarer, len(converted))
@@ -139,10 +177,7 @@ def learn(
         vocabulary=vocabulary,
         parts=parts,
         calibration=fit_calibration(kind, choice.margin[held], converted[held]),
-        profiles=tuple(
-            profile_of(matrix[:, place], levels=len(levels) + 2 if vocabulary.is_category(place) else 0)
-            for place, levels in enumerate(vocabulary.levels)
-        ),
+        profiles=_profiles(history),
         report={},
     )
     report = quality_report(
@@ -154,6 +189,7 @@ def learn(
         held,
         folds[0],
         time=history.time,
+        lines=history.lines,
         band_limits=bands,
         seed=seed,
     )
@@ -161,11 +197,12 @@ def learn(
     return TrainedModel(vocabulary, parts, model.calibration, model.profiles, report), tested
 
 
-def _weeks(history: History) -> float | None:
-    """How many weeks the rows came in over; None where their days are not told."""
-    if history.time is None or history.vocabulary.since is None:
-        return None
-    return max(1.0, float(np.nanmax(history.time) - np.nanmin(history.time)) / 7)
+def _profiles(history: History) -> tuple[Profile, ...]:
+    vocabulary, matrix = history.vocabulary, history.matrix
+    return tuple(
+        profile_of(matrix[:, place], levels=len(levels) + 2 if vocabulary.is_category(place) else 0)
+        for place, levels in enumerate(vocabulary.levels)
+    )
 
 
 def _check_names(table: Table, options: TrainingOptions) -> None:
@@ -197,6 +234,7 @@ def _read_history(table: Table, outcome: Outcome, options: TrainingOptions) -> H
         converted=converted,
         time=None if time is None else _read_time(time, known),
         ended=None if outcome.at is None else outcome.at[outcome.rows],
+        leads=leads_of(known, options.ids),
     )
 
 
@@ -229,6 +267,7 @@ def _evidence(history: History, seed: int) -> Evidence:
         history.matrix,
         history.converted,
         said,
+        history.leads,
         seed,
         entered=entered,
         ended=history.ended,
@@ -241,21 +280,17 @@ def _without(history: History, verdict: Verdict) -> History:
     if not kept:
         message = "every column was refused: accept one with --accept, or export what was known beforehand"
         raise BadConfig([Fault("--history", "columns", message)])
-    return History(
-        history.table,
-        history.columns,
-        history.vocabulary.only(kept),
-        history.matrix[:, kept],
-        history.converted,
-        history.time,
-        history.ended,
-    )
+    return replace(history, vocabulary=history.vocabulary.only(kept), matrix=history.matrix[:, kept])
 
 
 def _folds(history: History, seed: int) -> tuple[list[Split], list[Split]]:
-    """Folds for the choice and for the calibration: forward in time where time is told, else shuffled."""
+    """Folds for the choice and for the calibration: forward in time where time is told, else shuffled. No
+    lead is on both sides.
+    """
+    converted, leads = history.converted, history.leads
     if history.time is not None:
-        forward = forward_folds(history.converted, history.time)
-        if len(forward) >= FEWEST_FORWARD_FOLDS:
-            return forward, forward_calibration(forward)
-    return shuffled_folds(history.converted, seed), shuffled_folds(history.converted, seed + 1)
+        forward = without_tested(forward_folds(converted, history.time), converted, leads)
+        calibration = without_tested(forward_calibration(forward), converted, leads)
+        if len(forward) >= FEWEST_FORWARD_FOLDS and calibration:
+            return forward, calibration
+    return grouped_folds(converted, leads, seed), grouped_folds(converted, leads, seed + 1)

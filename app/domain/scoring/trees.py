@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from app.domain.scoring.columns import Floats
 
-MOST_DEPTH = 12
+MOST_DEPTH = 8
+"""What training makes at most: a leaf's table of reasons doubles with each column on the way to it."""
 
 Ints = NDArray[np.int64]
 
@@ -81,6 +83,8 @@ def check_trees(trees: Trees, columns: int) -> None:
 def _check_shape(left: Ints, right: Ints) -> None:
     """Children lie behind their parent and every node but the first has one parent: no loop, no sharing."""
     size = len(left)
+    if size >= 2 ** (MOST_DEPTH + 1):
+        raise ValueError(f"a tree is deeper than {MOST_DEPTH}")
     inner = np.flatnonzero((left != 0) | (right != 0))
     children = np.concatenate([left[inner], right[inner]])
     behind = (left[inner] > inner).all() and (right[inner] > inner).all()
@@ -91,6 +95,23 @@ def _check_shape(left: Ints, right: Ints) -> None:
         depth[left[node]] = depth[right[node]] = depth[node] + 1
     if depth.max() > MOST_DEPTH:
         raise ValueError(f"a tree is deeper than {MOST_DEPTH}")
+
+
+def cells_to_explain(trees: Trees) -> int:
+    """How many numbers the reasons of these (checked) trees are tabled in: for each leaf, columns on the way
+    to it x the ways in which they can let a row pass.
+    """
+    cells = 0
+    for first, last in pairwise(trees.starts.tolist()):
+        ways: list[frozenset[int]] = [frozenset()] * (last - first)
+        nodes = (array[first:last].tolist() for array in (trees.column, trees.left, trees.right))
+        for node, (column, left, right) in enumerate(zip(*nodes, strict=True)):
+            way = ways[node]
+            if left:
+                ways[left] = ways[right] = way | {column}
+            else:
+                cells += len(way) * 2 ** len(way)
+    return cells
 
 
 def join_trees(parts: list[dict[str, Any]]) -> Trees:
