@@ -88,7 +88,7 @@ def gate_values(
 
 
 def why(item: Desired, verdict: Verdict, once: Once, gate: Gate, mapping: HubSpotMapping) -> str:
-    """In words: did the lead get its enrolments and tasks, and if not, why? What an undo withdrew it has not."""
+    """In words: has the lead its enrolments and tasks, and if not, why? Not what an undo withdrew."""
     wanted = [*(workflow.key for workflow in item.workflows), *(task.rule.key for task in item.tasks)]
     answer: str = verdict
     if not wanted:

@@ -104,7 +104,7 @@ def _beyond_undo(item: Written) -> Iterator[str]:
         case EnrolInWorkflow():
             yield "enrolments are ended, never made again, but mail that went out before stays sent"
         case CreateTask():
-            yield "tasks are withdrawn if nobody has begun them, and never made again: not by mended rules either"
+            yield "tasks are withdrawn if nobody began them, and never made again, not by mended rules either"
         case CreateContact() if not item.contact_id:
             yield "contacts may have been created without an answer: go on with the plan, then undo that run"
         case CreateContact():
