@@ -1,8 +1,8 @@
 """`python -m bench [NAME ...]`: measured figures, each beside its floor, as a Markdown table.
 
 Figures depend on the machine and on what else it does, which the first line says; nothing here passes or
-fails by a time. A count that is not what it must be ends the command with 1. The engines' comparison is `python -m bench.engines`, the score's figures `python -m
-bench.score`.
+fails by a time. A count that is not what it must be ends the command with 1. The engines' comparison is
+`python -m bench.engines`, the score's figures `python -m bench.score`.
 """
 
 from __future__ import annotations

@@ -116,8 +116,13 @@ def _requests(ground: Ground) -> Iterator[Figure]:
         with scene.services.database.begin() as conn:
             work_list.add_everyone(conn, scene.services.clock())
         used, _ = _turns(scene)
-        again, name = used.get("total", 0), "write: calls when everybody is looked at again"
-        yield Figure(name, f"{again}", target="0", missed=missed_counts((again, 0, "calls")))
+        again = used.get("total", 0)
+        yield Figure(
+            "write: calls when everybody is looked at again",
+            f"{again}",
+            target="0",
+            missed=missed_counts((again, 0, "calls")),
+        )
 
 
 def _turns(scene: Scene) -> tuple[dict[str, int], float]:
