@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import requests
 
@@ -24,7 +23,7 @@ from app.wiring import make_line, make_services
 from bench import scored, write_floor
 from bench.figures import Figure, missed_counts
 from bench.ground import Ground, environment, highest, processor_seconds, wait_for
-from bench.receiver import zoom_event
+from bench.receiver import registration_event
 from connectors.hubspot.client import BATCH, BURST_SECONDS, calls_of
 from tests.sandbox.server import HUBSPOT_TOKEN
 
@@ -279,25 +278,10 @@ def _bare(scene: Scene, calls: int) -> tuple[float, int]:
     return BATCH * kept_up / SECONDS, refused
 
 
-def _registration(number: int) -> dict[str, Any]:
-    """Somebody known registers for a webinar: an activity that moves the score."""
-    event = zoom_event(number, time.time(), name="persona")
-    webinar = event["payload"]["object"]
-    person = webinar.pop("participant")
-    webinar["registrant"] = {
-        "id": person["registrant_id"],
-        "first_name": "Persona",
-        "last_name": f"{number}",
-        "email": person["email"],
-        "create_time": person["join_time"],
-    }
-    return event | {"event": "webinar.registration_created"}
-
-
 def _visits(scene: Scene, leads: int) -> int:
     """Webhooks of people who wait in the bulk, for as long as it lasts: how many leads are left of it."""
     for number in range(1, VISITS + 1):
-        event = _registration(leads - 17 * number)
+        event = registration_event(leads - 17 * number)
         with scene.services.database.begin() as conn:
             inbox.land(conn, "zoom", json.dumps(event).encode(), scene.services.clock())
         time.sleep(0.5)
