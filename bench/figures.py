@@ -11,17 +11,26 @@ HEAD = "| figure | ours | floor | ratio | target |\n|---|---|---|---|---|"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table, each cell as it is shown; "" where there is nothing to say."""
+    """One line of the table, each cell as it is shown; "" where there is nothing to say.
+
+    `missed` tells a count, never a time, that is not what it must be: the command then fails.
+    """
 
     name: str
     ours: str
     floor: str = ""
     ratio: str = ""
     target: str = ""
+    missed: str = ""
 
     def line(self) -> str:
         """The line in Markdown."""
         return f"| {self.name} | {self.ours} | {self.floor} | {self.ratio} | {self.target} |"
+
+
+def missed_counts(*counts: tuple[float, float, str]) -> str:
+    """In words, those counts of (count, the most it may be, what it counts) that are above it."""
+    return ", ".join(f"{count:g} {words}, not {most:g}" for count, most, words in counts if count > most)
 
 
 def beside_floor(name: str, ours: Sequence[float], floor: Sequence[float], unit: str, target: str) -> Figure:

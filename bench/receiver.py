@@ -177,6 +177,21 @@ def zoom_event(number: int, at: float, name: str = "joined") -> dict[str, Any]:
     return {"event": "webinar.participant_joined", "event_ts": int(at * 1000), "payload": payload}
 
 
+def registration_event(number: int) -> dict[str, Any]:
+    """Somebody known registers for a webinar: an activity that moves the score."""
+    event = zoom_event(number, time.time(), name="persona")
+    webinar = event["payload"]["object"]
+    person = webinar.pop("participant")
+    webinar["registrant"] = {
+        "id": person["registrant_id"],
+        "first_name": "Persona",
+        "last_name": f"{number}",
+        "email": person["email"],
+        "create_time": person["join_time"],
+    }
+    return event | {"event": "webinar.registration_created"}
+
+
 def hubspot_requests(count: int) -> Iterator[bytes]:
     """Ten contacts changed, `count` times."""
     now, uri = time.time(), f"{PUBLIC_URL}/webhooks/hubspot"

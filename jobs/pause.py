@@ -16,7 +16,7 @@ HELP = "Stop writes to HubSpot at the next lot, a released plan's too; everythin
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Why, for whoever finds it paused."""
     parser.add_argument("--reason", default="by hand", help="shown by check")
-    parser.set_defaults(json=False)
+    parser.add_argument("--json", action="store_true", help="report as JSON")
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -25,5 +25,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         switches.clear(conn, "paused")  # said anew, it stops what was begun by hand during an earlier pause
         switches.turn(conn, "paused", args.reason, services.clock())
     console.line("A plan that is under way stops after the calls that are being made.")
+    if console.as_json:
+        console.report({"paused": True, "reason": args.reason})
     console.line("Unattended writes to HubSpot are paused. python -m jobs resume lets them go on.")
     return 0

@@ -14,8 +14,8 @@ HELP = "Let unattended writes to HubSpot go on after pause or undo."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No options."""
-    parser.set_defaults(json=False)
+    """How to report."""
+    parser.add_argument("--json", action="store_true", help="report as JSON")
 
 
 def run(_: argparse.Namespace, console: Console) -> int:
@@ -23,4 +23,6 @@ def run(_: argparse.Namespace, console: Console) -> int:
     with open_services(os.environ) as services, services.database.begin() as conn:
         was_paused = switches.clear(conn, "paused")
     console.line("Unattended writes go on." if was_paused else "Nothing was paused.")
+    if console.as_json:
+        console.report({"was_paused": was_paused})
     return 0

@@ -17,7 +17,12 @@ Verdict = Literal[
 ]
 """Why a lead is not acted on, or "act". The first that applies: who is held out stays so when blocked."""
 
-ANSWERS: tuple[str, ...] = ("acted", "no_sequence", *(word for word in get_args(Verdict) if word != "act"))
+ANSWERS: tuple[str, ...] = (
+    "acted",
+    "withdrawn",
+    "no_sequence",
+    *(word for word in get_args(Verdict) if word != "act"),
+)
 """What `why` may answer; the wording of each stands in hubspot.toml."""
 
 
@@ -33,6 +38,14 @@ class Gate:
     arms: Mapping[int, Arm] = field(default_factory=dict)
     language: Literal["es", "en"] = "es"
     marketing_contacts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Of the workflows and tasks, by key: what the lead has not got yet, and what an undo took from it."""
+
+    due: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
 
 
 def judge(person_id: int, held: Contact | None, gate: Gate, mapping: HubSpotMapping) -> Verdict:
@@ -65,22 +78,23 @@ def lists_of(item: Desired, verdict: Verdict, mapping: HubSpotMapping) -> frozen
 
 
 def gate_values(
-    item: Desired, verdict: Verdict, pending: frozenset[str], gate: Gate, mapping: HubSpotMapping
+    item: Desired, verdict: Verdict, once: Once, gate: Gate, mapping: HubSpotMapping
 ) -> dict[str, str]:
-    """The properties that show the gate's answer. `pending` names what the lead has not got yet."""
-    values = {"why_not": why(item, verdict, pending, gate, mapping)}
+    """The properties that show the gate's answer."""
+    values = {"why_not": why(item, verdict, once, gate, mapping)}
     if (arm := gate.arms.get(item.lead.person_id)) is not None:
         values["holdout"] = "true" if arm == "holdout" else "false"
     return {entry.name: values[entry.value] for entry in mapping.properties if entry.value in values}
 
 
-def why(item: Desired, verdict: Verdict, pending: frozenset[str], gate: Gate, mapping: HubSpotMapping) -> str:
-    """In words: did the lead get its enrolments and tasks, and if not, why?"""
+def why(item: Desired, verdict: Verdict, once: Once, gate: Gate, mapping: HubSpotMapping) -> str:
+    """In words: has the lead its enrolments and tasks, and if not, why? Not what an undo withdrew."""
     wanted = [*(workflow.key for workflow in item.workflows), *(task.rule.key for task in item.tasks)]
     answer: str = verdict
     if not wanted:
         answer = "no_sequence"
-    elif verdict == "act" or not pending:
-        answer = "acted"
+    elif verdict == "act" or not once.due:
+        kept = [key for key in wanted if key not in once.withdrawn]
+        answer, wanted = ("acted", kept) if kept else ("withdrawn", wanted)
     text = mapping.why[answer]
     return (text.es if gate.language == "es" else text.en).format_map({"what": ", ".join(wanted)})

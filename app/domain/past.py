@@ -14,7 +14,8 @@ class Past:
     population: the leads HubSpot shows a score of ours for.
 
     `used_today` is what plans that nobody looked at took of each limit in the last 24 hours, `list_sizes` are
-    the members of lists of ours, `memories` what we remember of a contact, by person.
+    the members of lists of ours, `memories` what we remember of a contact, by person, `withdrawn`
+    the workflows and tasks, by key, that an undo took back from a person.
     """
 
     enrolled: frozenset[tuple[int, str]]
@@ -24,3 +25,4 @@ class Past:
     used_today: Mapping[str, float] = field(default_factory=dict)
     list_sizes: Mapping[str, int] = field(default_factory=dict)
     memories: Mapping[int, Memory] = field(default_factory=dict)
+    withdrawn: Mapping[int, frozenset[str]] = field(default_factory=dict)

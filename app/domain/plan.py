@@ -26,7 +26,7 @@ from app.domain.changes import (
 )
 from app.domain.desired import Desired, milliseconds, worth_writing
 from app.domain.edits import NOTHING, find_edits
-from app.domain.gate import Gate, Verdict, gate_values, judge, lists_of
+from app.domain.gate import Gate, Once, Verdict, gate_values, judge, lists_of
 from app.domain.past import Past
 from app.domain.people import is_role_mailbox
 from app.domain.portal import HubSpotMapping, managed_lists
@@ -87,7 +87,8 @@ def _lead_plan(
     withheld = [Withheld(person_id, key, verdict) for key in due if verdict != "act"]
     if verdict == "not_pilot":
         return [], withheld
-    shown = replace(item, properties={**item.properties, **gate_values(item, verdict, due, gate, mapping)})
+    once = Once(due, past.withdrawn.get(person_id, frozenset()))
+    shown = replace(item, properties={**item.properties, **gate_values(item, verdict, once, gate, mapping)})
     memory = past.memories.get(person_id, NOTHING)
     edits = find_edits(shown.properties, held, memory, mapping) if held else {}
     withheld += [Withheld(person_id, name, "human_edit", value) for name, value in edits.items()]

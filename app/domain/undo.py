@@ -97,9 +97,14 @@ def find_way_back(
 def _beyond_undo(item: Written) -> Iterator[str]:
     match item.change:
         case EnrolInWorkflow(v2_workflow_id=""):
-            yield "enrolments started mail that cannot be called back: unenrol them in the workflow itself"
+            yield (
+                "enrolments started mail that cannot be called back: unenrol them in the workflow itself; "
+                "nobody is enrolled a second time"
+            )
         case EnrolInWorkflow():
-            yield "enrolments are ended, but mail that went out before stays sent"
+            yield "enrolments are ended, never made again, but mail that went out before stays sent"
+        case CreateTask():
+            yield "tasks are withdrawn if nobody began them, and never made again, not by mended rules either"
         case CreateContact() if not item.contact_id:
             yield "contacts may have been created without an answer: go on with the plan, then undo that run"
         case CreateContact():

@@ -112,7 +112,12 @@ def _for_a_person(conn: sa.Connection, services: Services, now: datetime) -> Ite
     stored = plans.last_waiting(conn, now)
     if stored is not None and stored.plan.unsafe:
         reasons = "; ".join(stored.plan.unsafe)
-        message = f"{stored.plan.fingerprint} waits for you ({reasons}): python -m jobs write_back"
+        name = stored.plan.fingerprint
+        command = "write_back" if stored.undoes is None else f"undo {stored.undoes}"
+        message = (
+            f"{name} waits for you ({reasons}): python -m jobs {command} shows what stands now, "
+            f"with --apply {name} it carries this out"
+        )
         yield Problem("warning", "plan", message)
 
 

@@ -201,6 +201,7 @@ def _past(
         population=mirror.count(conn),
         used_today=day_totals.used(conn, now),
         memories=memories,
+        withdrawn=ledger.withdrawn(conn, person_ids),
     )
 
 

@@ -176,6 +176,22 @@ def stopped(conn: sa.Connection, person_ids: Sequence[int]) -> set[str]:
     return set(conn.execute(query).scalars())
 
 
+def withdrawn(conn: sa.Connection, person_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """By person, the workflows and tasks, by key, whose enrolment an undo ended or whose task it withdrew. A
+    task left to whoever works on it is not among them.
+    """
+    query = sa.select(table.c.kind, table.c.person_id, table.c.subject).where(
+        table.c.kind.in_([Unenrol.__name__, WithdrawTask.__name__]),
+        table.c.person_id == sa.any_(sa.cast(list(person_ids), sa.ARRAY(sa.BigInteger))),
+        table.c.state == "done",
+    )
+    found: dict[int, set[str]] = {}
+    for kind, person_id, subject in conn.execute(query):
+        key = subject.rpartition(":")[0] if kind == WithdrawTask.__name__ else subject
+        found.setdefault(person_id, set()).add(key)
+    return {person_id: frozenset(keys) for person_id, keys in found.items()}
+
+
 def of_person(conn: sa.Connection, person_id: int, limit: int = 50) -> list[LedgerRow]:
     """The newest writes about one person, newest first."""
     query = sa.select(table).where(table.c.person_id == person_id).order_by(table.c.id.desc()).limit(limit)

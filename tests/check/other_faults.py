@@ -251,6 +251,12 @@ def _braked_plan(place: Installation) -> None:
         plans.save(conn, plan, {}, {}, place.services.clock())
 
 
+def _undo_waits(place: Installation) -> None:
+    plan = Plan((), "abcdef012346", unsafe=("an undo always waits for a person",))
+    with place.database.begin() as conn:
+        plans.save(conn, plan, {}, {}, place.services.clock(), undoes=12)
+
+
 def _failed_pull(place: Installation) -> None:
     now = place.services.clock()
     with place.database.begin() as conn:
@@ -287,6 +293,9 @@ WORK = [
     Fault("writes paused", _paused, "writes", "paused since", "python -m jobs resume"),
     Fault(
         "a braked plan waits", _braked_plan, "plan", "waits for you (120 enrol", "python -m jobs write_back"
+    ),
+    Fault(
+        "an undo waits", _undo_waits, "plan", "waits for you (an undo", "jobs undo 12 shows what stands now"
     ),
     Fault("a pull failed", _failed_pull, "zoom", "the last pull failed", "python -m jobs sync"),
     Fault("the model drifts", _drift, "model 1", "is spread otherwise", "train again"),

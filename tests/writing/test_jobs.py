@@ -109,6 +109,9 @@ def test_pause_says_why_and_a_second_resume_that_nothing_was_paused(
     assert is_paused(database)
     assert main(["resume"]) == main(["resume"]) == 0
     assert "Nothing was paused" in capsys.readouterr().out
+    assert main(["pause", "--reason", "mudanza", "--json"]) == main(["resume", "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told == [{"paused": True, "reason": "mudanza"}, {"was_paused": True}]
 
 
 @pytest.mark.usefixtures("desk")

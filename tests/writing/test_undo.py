@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.changes import EnrolInWorkflow
+from app.domain.changes import CreateTask, EnrolInWorkflow
 from app.domain.errors import BadConfig, UnsafePlan
 from app.pipeline import steps
 from app.pipeline.apply import apply_plan, writing
@@ -125,3 +125,20 @@ def test_a_second_undo_finds_nothing_and_a_run_that_wrote_nothing_is_refused(
     assert show_undo(living, run_id, place.clock()).plan.changes == ()
     with pytest.raises(BadConfig, match="wrote nothing"):
         show_undo(living, 999, place.clock())
+
+
+def test_after_an_undo_why_not_says_what_was_withdrawn_and_that_it_is_not_made_again(
+    place: Town, living: Services
+) -> None:
+    plan, run_id = first_plan(living)
+    tasked = next(change.contact_id for change in plan.changes if isinstance(change, CreateTask))
+    assert "call_hot_lead" in place.portal.contacts[tasked].properties["savia_why_not"]
+    place.clock.move(minutes=5)
+    shown = show_undo(living, run_id, place.clock())
+    assert any("never made again" in words for words in shown.remains if words.startswith("tasks"))
+    carry_out(living, shown.plan)
+    with living.database.begin() as conn:
+        switches.clear(conn, "paused")
+    place.clock.move(minutes=5)
+    carry_out(living, show(living))
+    assert "call_hot_lead" not in place.portal.contacts[tasked].properties["savia_why_not"]
