@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from app.domain.brake import Limits
 from app.domain.changes import Contact
 from app.domain.desired import Desired, LeadState, Texts, make_desired
-from app.domain.gate import Gate, gate_values
+from app.domain.gate import Gate, Once, gate_values
 from app.domain.past import Past
 from app.domain.portal import HubSpotMapping
 from app.domain.records import Activity, Band, Reason, Score
@@ -71,7 +71,7 @@ def desired(person_id: int, value: int = 85, **changes: object) -> Desired:
 
 def contact(item: Desired, **properties: str) -> Contact:
     """The lead's contact as HubSpot holds it: in step with what is desired but for `properties`."""
-    answer = gate_values(item, "act", frozenset(), OPEN, MAPPING)
+    answer = gate_values(item, "act", Once(), OPEN, MAPPING)
     return Contact(
         item.lead.contact_id,
         item.lead.email,
