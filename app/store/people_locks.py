@@ -1,5 +1,6 @@
 """Who may change, score or write which people at a time. Locks are taken in one order, so that nobody waits
-in a circle: the erasures, the people, the work list, what stands of them, the persons.
+in a circle: the scorer (`models.hold_scorer`), the erasures, the people, the work list, what stands of them,
+the persons.
 """
 
 from __future__ import annotations

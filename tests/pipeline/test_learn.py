@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from app.domain.errors import BadConfig
 from app.domain.scoring.contest import against_model, against_points
 from app.domain.scoring.training import TrainingOptions
+from app.pipeline.history import read_history
 from app.pipeline.leads import load_leads
 from app.pipeline.learn import learn_from_store
 from app.pipeline.model_watch import watch
@@ -56,7 +57,7 @@ def test_a_model_beats_points_scores_every_lead_and_can_be_taken_back(
     _every_lead_is_scored_by(services, named)
     _a_webhooks_lead_is_scored_by(services, named)
     _it_is_watched(services, clock)
-    _the_same_past_brings_no_new_champion(services, named)
+    _the_same_past_brings_no_new_champion(services, clock, named)
     _new_outcomes_let_a_challenger_be_judged(services, clock, named)
     _points_can_be_restored(services, learnt.model_id or 0)
 
@@ -114,7 +115,16 @@ def _it_is_watched(services: Services, clock: Moment) -> None:
     assert stored.watched["alarms"] == seen["alarms"]
 
 
-def _the_same_past_brings_no_new_champion(services: Services, named: str) -> None:
+def _the_same_past_brings_no_new_champion(services: Services, clock: Moment, named: str) -> None:
+    """A month later the cuts have moved, but of whom the champion learnt they look at outcomes that it knew:
+    leads that were too young for it are what it is judged by.
+    """
+    learnt = {row.person_id for row in read_history(services, clock(), quiet).rows}
+    later = read_history(services, clock.move(days=30), quiet).rows
+    new = [row for row in later if row.person_id not in learnt]
+    seen = watch(services, clock())
+    assert seen is not None
+    assert 0 < seen["since_training"]["rows"] <= len(new) < len(later)
     again = learn_from_store(services, OPTIONS, services.clock(), quiet)
     assert not again.crowned
     assert "are needed to judge" in again.report["against"]["why"]

@@ -41,6 +41,20 @@ def test_leads_of_other_kinds_have_drifted(learnt: int, levels: int, rows: int) 
     assert alarms == 10
 
 
+@pytest.mark.parametrize(("learnt", "levels", "rows"), FEW)
+@pytest.mark.parametrize("place", [-1, 0], ids=["the rarest level", "a level never seen"])
+def test_a_quarter_of_the_leads_in_one_rare_level_has_drifted(
+    learnt: int, levels: int, rows: int, place: int
+) -> None:
+    shares, alarms = spread_of(levels), 0
+    for seed in range(10):
+        chance = np.random.default_rng(seed)
+        then, now = (chance.choice(levels, size, p=shares).astype(float) for size in (learnt, rows))
+        now[: rows // 4] = levels + place
+        alarms += told(profile_of(then, levels=levels + 2), now, learnt)
+    assert alarms >= 9
+
+
 @pytest.mark.parametrize("rows", [100, 300, 1_000])
 def test_a_number_that_moved_by_half_its_spread_has_drifted_and_an_unmoved_one_has_not(rows: int) -> None:
     chance = np.random.default_rng(1)

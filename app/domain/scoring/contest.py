@@ -37,8 +37,8 @@ class Contest:
 
 
 def against_model(name: str, converted: Floats, challenger: Floats, champion: Floats) -> Contest:
-    """A log loss lower by more than one standard error of the paired differences wins. All rows must be newer
-    than what either learnt from.
+    """A log loss lower by more than one standard error of the paired differences wins. Of none of these rows'
+    outcomes may either have learnt.
     """
     if why := _too_few(converted):
         return _contest(name, converted, {}, {}, won=False, why=why)

@@ -13,7 +13,9 @@ DRIFTED = 0.25  # a population stability index above this is read as a changed p
 PARTS = 10
 LEAST_SHARE = 1e-4
 LEAST_EXPECTED = 5
-"""Bins in which fewer rows are to be expected are one bin together: an empty one would weigh too much."""
+"""Bins in which fewer rows are to be expected, and fewer are found, are one bin together: an empty one would
+weigh too much. A rare level that many have by now stays apart.
+"""
 
 DRAWS, SEED = 200, 7
 """How often, and from where, chance is asked what it does where nothing has changed."""
@@ -55,7 +57,7 @@ def _shares(counts: Floats) -> Floats:
 
 def _index(profile: Profile, counts: Floats) -> float:
     """Population stability index of the rows counted against the profile, rare bins taken together."""
-    rare = profile.shares * counts.sum() < LEAST_EXPECTED
+    rare = np.maximum(profile.shares * counts.sum(), counts) < LEAST_EXPECTED
     then, now = (np.append(all_of[~rare], all_of[rare].sum()) for all_of in (profile.shares, _shares(counts)))
     then, now = np.maximum(then, LEAST_SHARE), np.maximum(now, LEAST_SHARE)
     return float(((now - then) * np.log(now / then)).sum())
